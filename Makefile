@@ -1,0 +1,42 @@
+# `make run` and `make test` are the two commands; both need nothing but Python 3.11+ and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+LOCKS := requirements/build.txt requirements/all.txt
+
+.PHONY: setup run test lint lock clean
+.DEFAULT_GOAL := setup
+
+setup: $(READY)
+
+$(READY): $(LOCKS) pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] < (3, 14) else "Vigía needs Python 3.11 to 3.13, and $(PYTHON) is " + sys.version.split()[0] + ": name another with `make PYTHON=python3.12`")'
+	@echo "Creating $(VENV) and installing the pinned dependencies (1 to 5 minutes the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.txt
+	@$(BIN)/uv pip install --no-config --python $(BIN)/python --no-deps --require-hashes -r requirements/all.txt
+	@$(BIN)/uv pip install --no-config --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+run: setup
+	@$(BIN)/vigia up $(ARGS)
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/pytest $(ARGS)
+
+# Resolves the dependencies anew; the lock files name hashes, and no index.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
+lock:
+	printf 'uv\nhatchling\neditables\n' | $(COMPILE) - -o requirements/build.txt
+	$(COMPILE) pyproject.toml --extra dev -o requirements/all.txt
+	$(COMPILE) pyproject.toml --extra stream -c requirements/all.txt -o requirements/stream.txt
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,5 @@
+"""`python -m cli`: the same as `vigia`."""
+
+from cli.main import run
+
+run()

@@ -1,0 +1,1 @@
+"""Decides: features, scores, explanations. No I/O, clock, environment or framework."""

@@ -1,0 +1,2 @@
+UNWIND $filas AS id
+MERGE (:Empresa {id: id})

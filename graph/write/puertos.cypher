@@ -1,0 +1,2 @@
+UNWIND $filas AS nombre
+MERGE (:Puerto {nombre: nombre})

@@ -1,0 +1,16 @@
+// One relation per subpartida and puerto in a dataset; its figures are those of DECLARA, added up over the empresas.
+UNWIND $filas AS f
+WITH f[0] AS dataset, f[1] AS subpartida, f[2] AS puerto, f[3] AS declaraciones, f[4] AS anomalias, f[5] AS score,
+     $dias[f[6]] AS primera, $dias[f[7]] AS ultima,
+     f[8] AS sumas
+MATCH (a:Subpartida {codigo: subpartida})
+MATCH (b:Puerto {nombre: puerto})
+MERGE (a)-[r:SALE_POR {dataset: dataset}]->(b)
+SET r.declaraciones = coalesce(r.declaraciones, 0) + declaraciones,
+    r.anomalias = coalesce(r.anomalias, 0) + anomalias,
+    r.score_maximo = CASE WHEN score <= r.score_maximo THEN r.score_maximo ELSE score END,
+    r.primera_fecha = CASE WHEN r.primera_fecha IS NULL OR primera < r.primera_fecha THEN primera ELSE r.primera_fecha END,
+    r.ultima_fecha = CASE WHEN r.ultima_fecha IS NULL OR ultima > r.ultima_fecha THEN ultima ELSE r.ultima_fecha END
+FOREACH (i IN range(0, size($campos) - 1) |
+  SET r[$campos[i]] = coalesce(r[$campos[i]] + sumas[i], r[$campos[i]], sumas[i])
+)

@@ -1,0 +1,3 @@
+UNWIND $filas AS f
+MATCH (x:Posicion {topic: f.topic, particion: f.particion})
+SET x.offset = f.offset

@@ -1,0 +1,1 @@
+"""The embedded stack: real Kafka, Neo4j and PostgreSQL without Docker."""

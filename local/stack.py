@@ -1,0 +1,27 @@
+"""Which parts a stack has."""
+
+from collections.abc import Sequence
+
+from local.kafka import kafka
+from local.mlflow import mlflow
+from local.neo4j import neo4j
+from local.part import Part
+from local.postgres import postgres
+from local.settings import StackSettings
+from local.workers import WORKERS, first_models, simulation, worker
+
+
+def parts(settings: StackSettings, only: Sequence[str] = ()) -> list[Part]:
+    """The parts of a stack, or those of them that are named."""
+    everything = [
+        kafka(settings),
+        neo4j(settings),
+        postgres(settings, "postgres-raw", "PostgreSQL raw", "postgres_raw_port", ("raw",)),
+        postgres(settings, "postgres-metadata", "PostgreSQL metadata", "postgres_metadata_port", ("mlflow",)),
+        mlflow(settings),
+        first_models(settings),
+        *(worker(settings, role) for role in WORKERS),
+    ]
+    if settings.simulate:
+        everything.append(simulation(settings))
+    return [part for part in everything if not only or part.name in only]

@@ -1,0 +1,1 @@
+"""Synthetic declarations from companies with habits, with anomalies injected on purpose."""

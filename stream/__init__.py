@@ -1,0 +1,1 @@
+"""The Faust app: scoring, graph writer and archive, one role a process."""

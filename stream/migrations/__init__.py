@@ -1,0 +1,1 @@
+"""The raw database's history, one Alembic revision a step."""

@@ -1,0 +1,153 @@
+"""The roles that follow the verdicts: the graph writer and the archive. One sink, one consumer group, one process each."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+import msgspec
+import stamina
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from faust.types import ChannelT, StreamT
+from mode import Service
+
+from adapters.kafka import KafkaSettings, TopicSettings, ensure_topics
+from core.errors import ConfigurationError, Unavailable
+from schemas.events import ScoredRecord, ScoredV1
+from stream import metrics
+from stream.app import WorkerApp
+from stream.source import Batch, BatchSource
+
+log = logging.getLogger(__name__)
+
+Partition = tuple[str, int]
+
+
+class Sink(Protocol):
+    """A store of verdicts that keeps its own offsets, so that applying twice is applying once. Every call blocks.
+
+    Each method raises Unavailable while the store is down: back off and repeat the same call.
+    """
+
+    def open(self) -> None:
+        """Connects and prepares the store."""
+
+    def positions(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        """The next offset to apply of each partition that the store knows."""
+
+    def apply(self, verdicts: Sequence[ScoredRecord]) -> None:
+        """Stores the verdicts and their offsets in one transaction."""
+
+    def close(self) -> None:
+        """Lets the connections go."""
+
+
+class SinkService(Service):
+    """Carries verdicts into a sink. While the sink is down the source is paused, nothing is dropped, and it catches up after."""
+
+    def __init__(self, name: str, sink: Sink, consumer: Consumer, kafka: KafkaSettings, topics: TopicSettings) -> None:
+        super().__init__()
+        self.name = name
+        self.source: BatchSource | None = None
+        self._sink = sink
+        self._consumer = consumer
+        self._kafka = kafka
+        self._topics = topics
+        self._decode = msgspec.json.Decoder(ScoredV1).decode
+        self._problem: str | None = f"the first connection to {name}"
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+
+    def waiting_for(self) -> str | None:
+        """Why nothing can be stored right now, or None."""
+        return self._problem
+
+    def positions(self, partitions: Sequence[TopicPartition]) -> list[TopicPartition]:
+        """Where the sink wants to go on; the polling thread asks."""
+        stored = self._thread.submit(self._stored, [(part.topic, part.partition) for part in partitions]).result()
+        return [self._position(part, stored.get((part.topic, part.partition))) for part in partitions]
+
+    def _position(self, partition: TopicPartition, stored: int | None) -> TopicPartition:
+        """Raises ConfigurationError when the topic ends before the store does: it is not the topic that the store knows."""
+        if stored is None:
+            return TopicPartition(partition.topic, partition.partition, OFFSET_BEGINNING)
+        _, end = self._consumer.get_watermark_offsets(partition, timeout=10.0)
+        if end < stored:
+            raise ConfigurationError(
+                f"{self.name} has applied {partition.topic}/{partition.partition} up to offset {stored:,}, but the topic ends at {end:,}: "
+                f"it was made anew. Empty the store (`vigia graph rebuild`, or a new raw database), or restore the topic"
+            )
+        return TopicPartition(partition.topic, partition.partition, stored)
+
+    @stamina.retry(on=Unavailable, attempts=None, timeout=120, wait_max=5)
+    def _stored(self, partitions: list[Partition]) -> dict[Partition, int]:
+        return self._sink.positions(partitions)
+
+    @Service.task
+    async def _open(self) -> None:
+        loop = asyncio.get_running_loop()
+        async for attempt in stamina.retry_context(on=Unavailable, attempts=None, timeout=None, wait_initial=0.5, wait_max=10):
+            with attempt:
+                await loop.run_in_executor(self._thread, ensure_topics, self._kafka, self._topics)
+                await loop.run_in_executor(self._thread, self._tried, self._sink.open)
+        if self.source:
+            self.source.subscribe([self._topics.scored])
+
+    async def handle(self, batch: Batch, source: BatchSource) -> None:
+        """Stores a batch, for as long as that takes."""
+        started = time.perf_counter()
+        loop = asyncio.get_running_loop()
+        records = self._records(batch)
+        async for attempt in stamina.retry_context(on=Unavailable, attempts=None, timeout=None, wait_initial=0.5, wait_max=10):
+            if not source.current(batch):
+                metrics.BATCHES.labels(self.name, "aborted").inc()
+                return
+            with attempt:
+                await loop.run_in_executor(self._thread, self._tried, self._sink.apply, records)
+        # The sink has the offsets; the group's copy is for the eyes of those who watch the lag.
+        self._consumer.commit(offsets=batch.next_offsets(), asynchronous=True)
+        metrics.BATCHES.labels(self.name, "committed").inc()
+        metrics.APPLIED.labels(self.name).inc(len(records))
+        metrics.BATCH_SECONDS.labels(self.name).observe(time.perf_counter() - started)
+        metrics.BATCH_MESSAGES.labels(self.name).observe(len(batch.messages))
+
+    def _tried(self, call, *arguments) -> None:  # type: ignore[no-untyped-def]  # any of the sink's methods
+        try:
+            call(*arguments)
+            self._problem = None
+        except Unavailable as error:
+            self._problem = str(error)
+            raise
+
+    def _records(self, batch: Batch) -> list[ScoredRecord]:
+        records = []
+        for message in batch.messages:
+            try:
+                verdict = self._decode(message.value() or b"")
+            except msgspec.DecodeError as error:
+                metrics.UNREADABLE.labels(self.name).inc()
+                log.error("%s/%d/%d is no verdict, and is passed over: %s", message.topic(), message.partition(), message.offset(), error)
+            else:
+                records.append(ScoredRecord(message.topic(), message.partition(), message.offset(), verdict))
+        return records
+
+    async def on_stop(self) -> None:
+        """Closes the sink; the source has waited for what was under way."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._sink.close)
+        self._thread.shutdown(wait=False)
+
+
+def add_agent(app: WorkerApp, channel: ChannelT[Batch], source: BatchSource, service: SinkService) -> None:
+    """The agent of a sink."""
+
+    @app.agent(channel, name=service.name)
+    async def sink(batches: StreamT[Batch]) -> None:
+        async for batch in batches:
+            try:
+                await service.handle(batch, source)
+            except Exception as error:  # nothing was stored: a successor reads the batch again
+                source.halt()
+                app.fail(error)
+            finally:
+                source.done(batch)

@@ -1,0 +1,1 @@
+"""Learns a model from declarations and writes its bundle."""

@@ -1,0 +1,64 @@
+"""Declarations with one field replaced: what the network learns to tell from real ones.
+
+Nothing here knows what is odd in trade. A category is redrawn from another declaration, an amount likewise or multiplied
+by log-normal noise. Replacements come from rows of the same fold, so that a replaced value is as new to the
+out-of-fold statistics as a real one: being new gives nothing away.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.columns import Columns, Vocabulary
+
+NOISE = 2.0
+"""Standard deviation of the natural logarithm of the factor on amounts."""
+_REDRAWN = 0.3
+"""Share of replaced amounts that are redrawn from another declaration instead."""
+
+
+def replace_one(
+    columns: Columns, vocabulary: Vocabulary, folds: NDArray[Any], random: np.random.Generator
+) -> tuple[Columns, NDArray[np.int64]]:
+    """A copy with one present field replaced in each row, and which one (-1: the draw gave the same value)."""
+    layout = vocabulary.layout
+    chosen = np.argmax(np.where(columns.present, random.random(columns.present.shape), -1.0), axis=1)
+    chosen[~columns.present.any(axis=1)] = -1
+    codes, amounts = columns.codes.copy(), columns.amounts.copy()
+    donors = _donors(folds, random)
+    for i in layout.coded:
+        rows = np.flatnonzero(chosen == i)
+        fine = layout.of_field[i]
+        drawn = columns.codes[donors[rows], fine]
+        same = (drawn == columns.codes[rows, fine]) | ~columns.present[donors[rows], i]
+        chosen[rows[same]] = -1
+        replaced = codes[rows[~same]]
+        vocabulary.recode(replaced, i, drawn[~same])
+        codes[rows[~same]] = replaced
+    for j, i in enumerate(layout.numeric):
+        rows = np.flatnonzero(chosen == i)
+        noisy = columns.amounts[rows, j] * np.exp(NOISE * random.standard_normal(len(rows)))
+        drawn = columns.amounts[donors[rows], j]
+        redrawn = ((random.random(len(rows)) < _REDRAWN) | (layout.fields[i].kind == "percent")) & ~np.isnan(drawn)
+        amounts[rows, j] = np.where(redrawn, drawn, noisy)
+        chosen[rows[amounts[rows, j] == columns.amounts[rows, j]]] = -1
+    return Columns(codes, amounts, columns.present), chosen
+
+
+def masks(present: NDArray[np.bool_], random: np.random.Generator, whole: float = 0.5) -> NDArray[np.float32]:
+    """Hides fields at random: a `whole` share of the rows keeps all, the others keep each field with a chance of
+    their own, so that every number of visible fields is met."""
+    keep = np.where(random.random(len(present)) < whole, 1.0, random.random(len(present)))
+    return (present & (random.random(present.shape) < keep[:, None])).astype(np.float32)
+
+
+def _donors(folds: NDArray[Any], random: np.random.Generator) -> NDArray[np.int64]:
+    """For each row another row of its fold, at random."""
+    donors = np.empty(len(folds), dtype=np.int64)
+    for fold in np.unique(folds):
+        rows = np.flatnonzero(folds == fold)
+        donors[rows] = rows[random.integers(0, len(rows), len(rows))]
+    return donors
