@@ -165,7 +165,7 @@ class BatchSource(Service):
 
     def _poll(self) -> Batch | None:
         with self._idle:
-            rewind, self._rewind = self._rewind, False
+            epoch, rewind, self._rewind = self._epoch, self._rewind, False
         if rewind and not self._sought():
             return None
         deadline = time.monotonic() + self._limits.seconds
@@ -175,10 +175,10 @@ class BatchSource(Service):
             for message in self._consume(wanted, left):
                 self._collected.append(message)
                 size += len(message)
-        if not self._collected:
-            return None
         with self._idle:
-            batch, self._collected = Batch(self._epoch, self._collected), []
+            if not self._collected or epoch != self._epoch:  # after a rewind these messages are read again
+                return None
+            batch, self._collected = Batch(epoch, self._collected), []
             self._under_way += 1
         return batch
 
@@ -209,20 +209,14 @@ class BatchSource(Service):
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Finishes what is under way before the partitions go to somebody else, and forgets what was only collected."""
-        self._forget(partitions)
-        if not self._drained(DRAIN_SECONDS):
-            self.rewind()
+        self._drained(DRAIN_SECONDS)
+        self.rewind()
         self.log.info("revoked: %s", _named(partitions))
 
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Somebody else already has the partitions: nothing that is under way may be stored."""
-        self._forget(partitions)
         self.rewind()
         self.log.warning("lost: %s", _named(partitions))
-
-    def _forget(self, partitions: Sequence[TopicPartition]) -> None:
-        gone = {(part.topic, part.partition) for part in partitions}
-        self._collected = [message for message in self._collected if (message.topic(), message.partition()) not in gone]
 
     def _sought(self) -> bool:
         """Goes back to the stored positions; False when the broker could not tell them, and the next poll tries again."""
@@ -235,6 +229,7 @@ class BatchSource(Service):
         except KafkaException as error:
             self.log.warning("Kafka did not tell the stored offsets, asking again: %s", error)
             self._rewind = True
+            self._consume(CHUNK, 0.1)  # serves the group; what it brings is read again
             return False
         return True
 
