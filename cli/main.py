@@ -28,3 +28,7 @@ def run() -> None:
         app()
     except (ConfigurationError, Unavailable) as error:
         raise SystemExit(f"vigia: {error}") from None
+    except OSError as error:
+        if error.filename is None:
+            raise
+        raise SystemExit(f"vigia: {error.filename}: {error.strerror}. Check the path that was given, and its directory") from None

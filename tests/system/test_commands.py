@@ -76,3 +76,12 @@ def test_a_data_directory_that_cannot_be_written_is_one_sentence(vigia):
     assert up.returncode == 1
     assert "--data-dir" in up.stderr
     assert up.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("option", ["--out", "--labels"])
+def test_a_file_that_cannot_be_written_is_one_sentence(vigia, tmp_path, option):
+    path = tmp_path / "absent" / "rows.jsonl"
+    simulate = vigia("simulate", "--count", "10", "--out", str(tmp_path / "rows.jsonl"), option, str(path))
+    assert simulate.returncode == 1
+    assert simulate.stderr.startswith(f"vigia: {path}: No such file or directory")
+    assert simulate.stderr.count("\n") == 1
