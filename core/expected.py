@@ -28,6 +28,7 @@ _SHOWN = 3
 _TOGETHER = 128
 """Declarations whose candidates go through the network at once."""
 _LOW, _HIGH = 0.05, 0.95
+_SMALL = 1e-9
 
 
 class Candidates:
@@ -58,9 +59,10 @@ class Candidates:
             self._encoder.vocabulary.recode(copies.codes, field, together)
         else:
             copies.amounts[:, layout.numeric.index(field)] = together
-        energy = energies(self._encoder.inputs(copies))[:, field].astype(np.float64)
-        odds = np.split(np.expm1(np.maximum(energy, 1e-6)), np.cumsum(lengths)[:-1])
-        for row, (values, weights), of_row in zip(rows.tolist(), tried, odds, strict=True):
+        energy = np.maximum(energies(self._encoder.inputs(copies)).astype(np.float64), _SMALL)
+        error = energy.sum(axis=1)
+        odds = energy[:, field] / error * np.expm1(error)  # replaced here, against replaced nowhere
+        for row, (values, weights), of_row in zip(rows.tolist(), tried, np.split(odds, np.cumsum(lengths)[:-1]), strict=True):
             chance = weights / of_row
             chance /= chance.sum()
             answers[row][field] = self._named(field, values, chance) if coded else _range(values, chance)

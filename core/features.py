@@ -19,7 +19,7 @@ from core.statistics import Plan, Statistics
 from schemas.datasets import DatasetSpec
 from schemas.declaration import Declaration
 
-FEATURE_VERSION = 2
+FEATURE_VERSION = 3
 """Raised whenever the same declarations and state would give other inputs."""
 
 Singles = NDArray[np.float32]
@@ -124,12 +124,12 @@ class Encoder:
         return Inputs(numbers, tokens, self._readable(columns, statistics or self.statistics).astype(np.float32))
 
     def _readable(self, columns: Columns, statistics: Statistics) -> NDArray[np.bool_]:
-        """The fields that say something. A company without a past says nothing: being new is not being odd, so the
-        declaration is judged as one without that field."""
+        """The fields that say something. A company, a port or a chapter without a past says nothing: being new is not
+        being odd, so the declaration is judged as one without that field."""
         present = columns.present.copy()
         for i in self.layout.coded:
-            if self.layout.fields[i].kind == "entity":
-                present[:, i] &= statistics.known(self.layout.of_field[i], columns.codes)
+            coarse = next(k for k, column in enumerate(self.layout.columns) if column.field == i)
+            present[:, i] &= statistics.known(coarse, columns.codes)
         return present
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -213,10 +213,10 @@ def _numbers(layout: Layout, plan: Plan) -> tuple[Number, ...]:
         found += each("usual {} in the tariff", tariff, own=False)
         found += each("spread of {} in the tariff", tariff, own=False)
     for k in plan.habits:
-        entity = frozenset([field[k]])
-        found += each(f"{{}} of {name[k]}", entity)
+        owner = frozenset([field[k]])
+        found += each(f"{{}} of {name[k]}", owner)
         if plan.tree:
-            found += each(f"{{}} in the tariff of {name[k]}", entity, tariff)
+            found += each(f"{{}} in the tariff of {name[k]}", owner, tariff)
     for _, k in plan.pair_habits:
         found += each(f"{{}} in the subpartida of {name[k]}", frozenset([field[k]]), tariff)
     return tuple(found)

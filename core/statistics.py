@@ -36,9 +36,9 @@ class Plan:
     tree: tuple[int, ...]
     """The columns of the tariff tree, coarse to fine; empty without a tariff field."""
     habits: tuple[int, ...]
-    """Columns of entities, whose own level of each measure is kept."""
+    """Columns whose values have a level of their own of each measure: companies, ports, countries, transport modes."""
     pair_habits: tuple[tuple[int, int], ...]
-    """(pair, entity column): pairs of entity and subpartida whose own level of each measure is kept."""
+    """(pair, column): pairs of such a value and a subpartida that have one, too: coffee from Brazil has its price."""
 
     @classmethod
     def of(cls, layout: Layout, vocabulary: Vocabulary) -> Plan:
@@ -53,14 +53,14 @@ class Plan:
         amounts = [j for j, i in enumerate(layout.numeric) if layout.fields[i].kind == "amount"]
         basis = np.eye(len(layout.numeric))
         measures = [*basis, *(basis[a] - basis[b] for n, a in enumerate(amounts) for b in amounts[n + 1 :])]
-        entities = tuple(k for k in useful if layout.kind(k) == "entity")
+        habits = tuple(k for k in useful if columns[k].digits is None)
         fine = next((k for k in reversed(levels) if columns[k].digits != 10), None)
         return cls(
             pairs=np.array(pairs, dtype=np.int64).reshape(-1, 2),
             measures=np.array(measures).reshape(-1, len(layout.numeric)).T,
             tree=tree,
-            habits=entities,
-            pair_habits=tuple((p, e) for p, pair in enumerate(pairs) for e in entities if set(pair) == {e, fine}),
+            habits=habits,
+            pair_habits=tuple((p, k) for p, pair in enumerate(pairs) for k in habits if set(pair) == {k, fine}),
         )
 
 
@@ -121,13 +121,13 @@ class Statistics:
         half = both.shape[1] // 2
         return both[:, :half], both[:, half:]
 
-    def habit(self, entity: int, codes: Codes) -> NDArray[Any]:
-        """An entity's own level and spread of each measure, (n, 4X): level and spread inside the tree, then overall."""
-        found: NDArray[Any] = self.arrays[f"habit_{entity}"][codes[:, entity]]
+    def habit(self, column: int, codes: Codes) -> NDArray[Any]:
+        """A value's own level and spread of each measure, (n, 4X): level and spread inside the tree, then overall."""
+        found: NDArray[Any] = self.arrays[f"habit_{column}"][codes[:, column]]
         return found
 
     def pair_habit(self, pair: int, position: NDArray[np.int32]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """An entity's own level and spread inside one subpartida, (n, 2X), and whether it ever traded it."""
+        """A value's own level and spread inside one subpartida, (n, 2X), and whether they were ever seen together."""
         at = position[:, pair]
         known = at >= 0
         table = self.arrays[f"pair_habit_{pair}"]

@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 UNBOUNDED = 1e9
+HIDDEN = 1e9
+"""How far a masked field's log-odds are lowered: it cannot be the one."""
 COMMON, MARGIN, BEYOND = 0.9995, 1.05, 3.0
 """An amount is out of bounds from this much beyond what nearly every training row has, and gains this energy per unit."""
 
@@ -58,10 +60,15 @@ class Autoencoder(nn.Module):
         self.compare = nn.Sequential(nn.Linear(half + numbers, half), nn.ReLU(), nn.Linear(half, fields))
 
     def forward(self, numbers: Tensor, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Field energies, 0 where masked, and the restored numbers."""
+        """Field energies, 0 where masked, and the restored numbers.
+
+        The error is -log P(nothing was replaced), and each field has its share of it by how likely it is the one. Fields
+        compete: a price that does not go with its weight is beyond doubt odd, though either of the two may be wrong.
+        """
         logits, restored = self.judge(numbers, tokens, mask)
         beyond = F.relu((numbers * self.visible(mask)).abs() - self.bound) @ self.blame
-        return F.softplus(logits) * mask + beyond, restored
+        error = F.softplus(torch.logsumexp(logits, dim=1, keepdim=True))
+        return error * torch.softmax(logits, dim=1) * mask + beyond, restored
 
     def set_bounds(self, clean: Tensor, mask: Tensor, levels: Sequence[int]) -> None:
         """Makes amounts odd that lie far outside of everything in training, (n, D): there the network only guesses, above
@@ -74,7 +81,7 @@ class Autoencoder(nn.Module):
                 self.blame[d] = BEYOND * fields / fields.sum()
 
     def judge(self, numbers: Tensor, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """The log-odds that each field was replaced, and the restored numbers."""
+        """The log-odds of each field being the replaced one, against none being so, and the restored numbers."""
         visible = self.visible(mask)
         given = numbers * visible
         hidden_token = tokens * mask[:, self.token_fields].to(tokens.dtype)
@@ -82,7 +89,7 @@ class Autoencoder(nn.Module):
         trunk = self.trunk(torch.cat([given, mask, *embedded], dim=1))
         restored = self.restore(torch.cat([self.narrow(trunk), mask], dim=1))
         residual = (given - restored) * visible
-        return self.compare(torch.cat([trunk, residual], dim=1)), restored
+        return self.compare(torch.cat([trunk, residual], dim=1)) - HIDDEN * (1 - mask), restored
 
     def visible(self, mask: Tensor) -> Tensor:
         """Which numbers have all of their fields, as 0 and 1."""
@@ -90,10 +97,10 @@ class Autoencoder(nn.Module):
 
 
 def loss(network: Autoencoder, batch: dict[str, Tensor], restoring: float = 0.1) -> tuple[Tensor, Tensor]:
-    """Replaced-field cross-entropy and restoration error; `batch` has the network's inputs, `replaced` (n, F) and `clean` (n, D)."""
+    """Which field was replaced (cross-entropy, in nats), with the restoration error and alone; `batch` has the network's
+    inputs, `replaced` (n,), 0 for none and 1 + the field's position otherwise, and `clean` (n, D)."""
     logits, restored = network.judge(batch["numbers"], batch["tokens"], batch["mask"])
-    told = F.binary_cross_entropy_with_logits(logits, batch["replaced"], reduction="none")
-    told = (told * batch["mask"]).sum() / batch["mask"].sum().clamp(min=1)
+    told = F.cross_entropy(torch.cat([torch.zeros_like(logits[:, :1]), logits], dim=1), batch["replaced"])
     visible = network.visible(batch["mask"])
     error = F.smooth_l1_loss(restored, batch["clean"], reduction="none")
     rebuilt = (error * visible).sum() / visible.sum().clamp(min=1)

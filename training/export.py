@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from training.autoencoder import Autoencoder
+from training.autoencoder import HIDDEN, Autoencoder
 
 OPSET = 18
 _IR_VERSION = 10  # what runtimes of the same age as the opset read
@@ -73,8 +73,12 @@ def to_onnx(network: Autoencoder) -> bytes:
     narrow = graph.layers(network.narrow, trunk)
     restored = graph.layers(network.restore, graph.add("Concat", narrow, "mask", axis=1))
     residual = graph.add("Mul", graph.add("Sub", given, restored), visible)
-    logits = graph.layers(network.compare, graph.add("Concat", trunk, residual, axis=1))
-    told = graph.add("Mul", graph.add("Softplus", logits), "mask")
+    compared = graph.layers(network.compare, graph.add("Concat", trunk, residual, axis=1))
+    one, lowered = (graph.weight(np.array(value, dtype=np.float32)) for value in (1, HIDDEN))
+    hidden = graph.add("Mul", graph.add("Sub", one, "mask"), lowered)
+    logits = graph.add("Sub", compared, hidden)
+    replaced = graph.add("ReduceLogSumExp", logits, graph.weight(np.array([1])), keepdims=1)
+    told = graph.add("Mul", graph.add("Mul", graph.add("Softplus", replaced), graph.add("Softmax", logits, axis=1)), "mask")
     excess = graph.add("Relu", graph.add("Sub", graph.add("Abs", given), graph.weight(network.bound)))
     graph.add("Add", told, graph.add("MatMul", excess, graph.weight(network.blame)), name="energies")
     described = helper.make_graph(

@@ -28,7 +28,7 @@ class Recipe:
     epochs: int = 28
     patience: int = 8
     """Epochs without a better loss on the later slice after which training stops."""
-    batch: int = 1024
+    batch: int = 256
     """Smaller for small tables, so that an epoch has at least `steps` steps."""
     steps: int = 64
     rate: float = 3e-3
@@ -127,12 +127,13 @@ def _batches(clean: Inputs, other: Inputs, which: NDArray[np.int64], size: int, 
     named = np.flatnonzero(copy & (which[row] >= 0))
     picked = copy[:, None]
     mask = np.where(picked, other.mask[row], clean.mask[row])
-    label = np.zeros_like(mask)
-    label[named, which[row[named]]] = 1.0
+    hidden = masks(mask > 0, random)
+    label = np.zeros(len(mask), dtype=np.int64)
+    label[named] = np.where(hidden[named, which[row[named]]] > 0, which[row[named]] + 1, 0)
     arrays: dict[str, NDArray[Any]] = {
         "numbers": np.where(picked, other.numbers[row], clean.numbers[row]),
         "tokens": np.where(picked, other.tokens[row], clean.tokens[row]),
-        "mask": masks(mask > 0, random),
+        "mask": hidden,
         "replaced": label,
         "clean": clean.numbers[row],
     }

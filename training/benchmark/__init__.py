@@ -1,0 +1,1 @@
+"""The detector beside others, on real trade data and on the simulated datasets."""
