@@ -1,9 +1,9 @@
 """From an error to a score: how rare is an error this large among normal declarations?
 
-`score = -log10(P(error of a normal declaration >= this error))`. The body of the distribution is empirical; beyond its
-upper tenth a generalised Pareto tail is fitted, so that the 1 % point is smooth and errors larger than any seen while
-calibrating are still ranked. The tail never ends (its shape is kept at zero or above), so two different errors never
-get the same score there.
+`score = -log10(P(error of a normal declaration >= this error))`. The distribution is empirical as far as the sample
+reaches, to its last hundredth at most; beyond that a generalised Pareto tail is fitted, so that errors larger than any
+seen while calibrating are still ranked. The tail never ends (its shape is kept at zero or above), so two different
+errors never get the same score there.
 """
 
 from __future__ import annotations
@@ -17,10 +17,14 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-TAIL_SHARE = 0.1
+TAIL_SHARE = 0.01
 MIN_SAMPLE = 50
-_GRID = np.unique(np.concatenate([np.linspace(0.0, 0.5, 26), np.linspace(0.5, 1 - TAIL_SHARE, 81)]))
+_EXCESSES = 30
+"""How many errors a tail is fitted to at least: it begins earlier in a small sample."""
+_WIDEST = 0.1
+_GRID = np.unique(np.round(np.concatenate([np.arange(0, 0.5, 0.02), np.arange(0.5, 0.9, 0.005), np.arange(0.9, 0.9901, 0.001)]), 3))
 _MAX_SHAPE = 0.5
+_STRAIGHT = 1e-9
 _DIGITS = 9
 """Errors closer than this many decimals are the same error."""
 
@@ -40,10 +44,15 @@ class Tail:
         errors = np.sort(np.asarray(errors, dtype=np.float64))
         if errors.size < MIN_SAMPLE or not np.isfinite(errors).all():
             raise ValueError(f"calibration needs at least {MIN_SAMPLE} finite errors, got {errors.size}")
-        quantiles = np.maximum.accumulate(np.round(np.quantile(errors, _GRID), _DIGITS))
-        scale, shape = _fit_pareto(errors[errors > quantiles[-1]] - quantiles[-1])
-        floor = 1e-6 * (1.0 + float(errors[-1] - errors[0]))
-        return cls(quantiles, max(scale, floor), shape)
+        share = min(max(_EXCESSES / errors.size, TAIL_SHARE), _WIDEST)
+        start = float(np.quantile(errors, 1 - share))
+        scale, shape = _fit_pareto(errors[errors > start] - start)
+        scale = max(scale, 1e-6 * (1.0 + float(errors[-1] - errors[0])))
+        beyond = np.maximum(share / (1 - _GRID), 1.0)  # how much rarer than the start of the tail
+        grown = (beyond**shape - 1) / shape if shape > _STRAIGHT else np.log(beyond)
+        quantiles = np.where(beyond > 1, start + scale * grown, np.quantile(errors, _GRID))
+        quantiles = np.maximum.accumulate(np.round(quantiles, _DIGITS))
+        return cls(quantiles, scale + shape * float(quantiles[-1] - start), shape)
 
     def scores(self, errors: Floats) -> Floats:
         """Scores on the -log10 scale; never negative, increasing with the error."""
@@ -52,7 +61,7 @@ class Tail:
         knots, first = np.unique(self.errors, return_index=True)
         body = -np.log10(1.0 - np.interp(errors, knots, _GRID[first]))
         excess = np.maximum(errors - self.errors[-1], 0.0) / self.scale
-        decay = np.log1p(self.shape * excess) / self.shape if self.shape > 1e-9 else excess
+        decay = np.log1p(self.shape * excess) / self.shape if self.shape > _STRAIGHT else excess
         tail = -np.log10(TAIL_SHARE) + decay / np.log(10.0)
         return np.asarray(np.where(errors > self.errors[-1], tail, body))
 

@@ -114,23 +114,25 @@ class Encoder:
 
     def inputs(self, columns: Columns, statistics: Statistics | None = None) -> Inputs:
         """The network's inputs, by this encoder's statistics or by others (out of fold)."""
-        numbers = self._raw(columns, statistics or self.statistics)
+        statistics = statistics or self.statistics
+        new = self._new(columns, statistics)
+        numbers = self._raw(columns, statistics, new)
         if "mean" in self._arrays:
             numbers -= self._arrays["mean"]
             numbers *= self._arrays["scale"]
         tokens = np.empty((len(columns), len(self._tokens)), dtype=np.int64)
         for c, k in enumerate(self._tokens):
             tokens[:, c] = self._arrays[f"token_{k}"][columns.codes[:, k]]
-        return Inputs(numbers, tokens, self._readable(columns, statistics or self.statistics).astype(np.float32))
+        return Inputs(numbers, tokens, (columns.present & ~new).astype(np.float32))
 
-    def _readable(self, columns: Columns, statistics: Statistics) -> NDArray[np.bool_]:
-        """The fields that say something. A company, a port or a chapter without a past says nothing: being new is not
-        being odd, so the declaration is judged as one without that field."""
-        present = columns.present.copy()
+    def _new(self, columns: Columns, statistics: Statistics) -> NDArray[np.bool_]:
+        """The fields whose value has no past, (n, F). A company, a port or a chapter without one says nothing by itself,
+        and being new is not being odd: the field is masked, and only that it is new is told, since much goes with it."""
+        new = np.zeros_like(columns.present)
         for i in self.layout.coded:
             coarse = next(k for k, column in enumerate(self.layout.columns) if column.field == i)
-            present[:, i] &= statistics.known(coarse, columns.codes)
-        return present
+            new[:, i] = columns.present[:, i] & ~statistics.known(coarse, columns.codes)
+        return new
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Plain data (JSON) and arrays (npz) from which `from_state` makes the same encoder."""
@@ -149,7 +151,7 @@ class Encoder:
             return np.clip(logs, 0.0, 100.0)
         return np.asarray(np.maximum(np.exp(logs) - self._epsilon[numeric], 0.0))
 
-    def _raw(self, columns: Columns, statistics: Statistics) -> Singles:
+    def _raw(self, columns: Columns, statistics: Statistics, new: NDArray[np.bool_]) -> Singles:
         """The numbers in the order of `_numbers`, before standardising; 0 where they say nothing."""
         codes, plan = columns.codes, self.plan
         useful = np.unique(plan.pairs)
@@ -163,7 +165,7 @@ class Encoder:
         level = (measures - root[:half]) / root[half:]
         usual, spread = statistics.tree(codes)
         inside = (measures - usual) / spread
-        parts: list[NDArray[Any]] = [rarity[:, useful], counts[:, useful], forward, backward, _squash(level)]
+        parts: list[NDArray[Any]] = [new[:, self.layout.coded], rarity[:, useful], counts[:, useful], forward, backward, _squash(level)]
         if plan.tree:
             parts += [_squash(inside), _squash((usual - root[:half]) / root[half:]), np.log(spread / root[half:])]
         for k in plan.habits:
@@ -193,7 +195,8 @@ def _numbers(layout: Layout, plan: Plan) -> tuple[Number, ...]:
     field = [column.field for column in layout.columns]
     name = [column.name for column in layout.columns]
     useful = np.unique(plan.pairs).tolist()
-    found = [Number(f"rarity {name[k]}", frozenset([field[k]])) for k in useful]
+    found = [Number(f"{layout.fields[i].name} is new", frozenset()) for i in layout.coded]
+    found += [Number(f"rarity {name[k]}", frozenset([field[k]])) for k in useful]
     found += [Number(f"count {name[k]}", frozenset([field[k]])) for k in useful]
     pairs = [(int(a), int(b)) for a, b in plan.pairs]
     found += [Number(f"{name[b]} given {name[a]}", frozenset([field[a], field[b]])) for a, b in pairs]

@@ -19,6 +19,8 @@ from torch.nn import functional as F  # noqa: N812
 UNBOUNDED = 1e9
 HIDDEN = 1e9
 """How far a masked field's log-odds are lowered: it cannot be the one."""
+LIMIT = 20.0
+"""How far from usual, in standard deviations, the layers see a number: beyond it no training row lies."""
 COMMON, MARGIN, BEYOND = 0.9995, 1.05, 3.0
 """An amount is out of bounds from this much beyond what nearly every training row has, and gains this energy per unit."""
 
@@ -83,7 +85,7 @@ class Autoencoder(nn.Module):
     def judge(self, numbers: Tensor, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """The log-odds of each field being the replaced one, against none being so, and the restored numbers."""
         visible = self.visible(mask)
-        given = numbers * visible
+        given = (numbers * visible).clamp(-LIMIT, LIMIT)
         hidden_token = tokens * mask[:, self.token_fields].to(tokens.dtype)
         embedded = [table(hidden_token[:, c]) for c, table in enumerate(self.embeddings)]
         trunk = self.trunk(torch.cat([given, mask, *embedded], dim=1))

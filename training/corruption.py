@@ -7,6 +7,7 @@ out-of-fold statistics as a real one: being new gives nothing away.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -18,15 +19,19 @@ NOISE = 2.0
 """Standard deviation of the natural logarithm of the factor on amounts."""
 _REDRAWN = 0.3
 """Share of replaced amounts that are redrawn from another declaration instead."""
+_WHOLE, _FEW, _FEW_FIELDS = 0.4, 0.35, 3
+"""Share of rows that keep all of their fields, share that loses a few, and how many these are at most."""
 
 
 def replace_one(
-    columns: Columns, vocabulary: Vocabulary, folds: NDArray[Any], random: np.random.Generator
+    columns: Columns, vocabulary: Vocabulary, folds: NDArray[Any], random: np.random.Generator, untouched: Collection[str] = ()
 ) -> tuple[Columns, NDArray[np.int64]]:
-    """A copy with one present field replaced in each row, and which one (-1: the draw gave the same value)."""
+    """A copy with one present field replaced in each row, and which one (-1: none, or the draw gave the same value);
+    fields named in `untouched` are never replaced."""
     layout = vocabulary.layout
-    chosen = np.argmax(np.where(columns.present, random.random(columns.present.shape), -1.0), axis=1)
-    chosen[~columns.present.any(axis=1)] = -1
+    open_ = columns.present & [field.name not in untouched for field in layout.fields]
+    chosen = np.argmax(np.where(open_, random.random(open_.shape), -1.0), axis=1)
+    chosen[~open_.any(axis=1)] = -1
     codes, amounts = columns.codes.copy(), columns.amounts.copy()
     donors = _donors(folds, random)
     for i in layout.coded:
@@ -48,11 +53,17 @@ def replace_one(
     return Columns(codes, amounts, columns.present), chosen
 
 
-def masks(present: NDArray[np.bool_], random: np.random.Generator, whole: float = 0.5) -> NDArray[np.float32]:
-    """Hides fields at random: a `whole` share of the rows keeps all, the others keep each field with a chance of
-    their own, so that every number of visible fields is met."""
-    keep = np.where(random.random(len(present)) < whole, 1.0, random.random(len(present)))
-    return (present & (random.random(present.shape) < keep[:, None])).astype(np.float32)
+def masks(present: NDArray[np.bool_], random: np.random.Generator) -> NDArray[np.float32]:
+    """Hides fields at random, (n, F): some rows keep all, some lose one to three, as gaps and unknown values take them,
+    and the others keep each field with a chance of their own, so that every number of visible fields is met."""
+    n = len(present)
+    way = random.random(n)
+    keep = np.where(way < _WHOLE, 1.0, random.random(n))
+    shown = random.random(present.shape) < keep[:, None]
+    order = np.argsort(random.random(present.shape), axis=1)
+    few = order >= random.integers(1, _FEW_FIELDS + 1, n)[:, None]
+    lose_few = (way >= _WHOLE) & (way < _WHOLE + _FEW)
+    return (present & np.where(lose_few[:, None], few, shown)).astype(np.float32)
 
 
 def _donors(folds: NDArray[Any], random: np.random.Generator) -> NDArray[np.int64]:

@@ -91,10 +91,10 @@ class Table:
     dates: NDArray[np.str_]
 
     def split(self, later: float, seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Positions of earlier and later rows: the last `later` share by date. Rows without a date, and tables
-        without dates, are divided by chance."""
+        """Positions of earlier and of later rows, both in the order of time: the last `later` share by date. Rows without
+        a date count as the earliest; a table in which most have none is divided by chance."""
         random = np.random.default_rng(seed)
         shuffle = random.permutation(len(self.dates))
         cut = len(self.dates) - max(1, round(len(self.dates) * later))
         order = shuffle[np.argsort(self.dates[shuffle], kind="stable")] if (self.dates != "").mean() > 0.5 else shuffle
-        return np.sort(order[:cut]), np.sort(order[cut:])
+        return order[:cut], order[cut:]

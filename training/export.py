@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from training.autoencoder import HIDDEN, Autoencoder
+from training.autoencoder import HIDDEN, LIMIT, Autoencoder
 
 OPSET = 18
 _IR_VERSION = 10  # what runtimes of the same age as the opset read
@@ -59,13 +59,14 @@ def to_onnx(network: Autoencoder) -> bytes:
     fields, numbers = network.needs.shape
     met = graph.add("MatMul", "mask", graph.weight(network.needs))
     visible = graph.add("Cast", graph.add("Greater", met, graph.weight(network.needed)), to=TensorProto.FLOAT)
-    given = graph.add("Mul", "numbers", visible)
+    shown = graph.add("Mul", "numbers", visible)
+    given = graph.add("Clip", shown, *(graph.weight(np.array(limit, dtype=np.float32)) for limit in (-LIMIT, LIMIT)))
     parts = [given, "mask"]
     inputs = [("numbers", TensorProto.FLOAT, numbers), ("mask", TensorProto.FLOAT, fields)]
     if network.token_fields:
         inputs.append(("tokens", TensorProto.INT64, len(network.token_fields)))
-        shown = graph.add("Gather", "mask", graph.weight(np.array(network.token_fields)), axis=1)
-        tokens = graph.add("Mul", "tokens", graph.add("Cast", shown, to=TensorProto.INT64))
+        known = graph.add("Gather", "mask", graph.weight(np.array(network.token_fields)), axis=1)
+        tokens = graph.add("Mul", "tokens", graph.add("Cast", known, to=TensorProto.INT64))
         for c, table in enumerate(network.embeddings):
             column = graph.add("Gather", tokens, graph.weight(np.array(c)), axis=1)
             parts.append(graph.add("Gather", graph.weight(next(table.parameters())), column, axis=0))
@@ -79,7 +80,7 @@ def to_onnx(network: Autoencoder) -> bytes:
     logits = graph.add("Sub", compared, hidden)
     replaced = graph.add("ReduceLogSumExp", logits, graph.weight(np.array([1])), keepdims=1)
     told = graph.add("Mul", graph.add("Mul", graph.add("Softplus", replaced), graph.add("Softmax", logits, axis=1)), "mask")
-    excess = graph.add("Relu", graph.add("Sub", graph.add("Abs", given), graph.weight(network.bound)))
+    excess = graph.add("Relu", graph.add("Sub", graph.add("Abs", shown), graph.weight(network.bound)))
     graph.add("Add", told, graph.add("MatMul", excess, graph.weight(network.blame)), name="energies")
     described = helper.make_graph(
         graph.nodes,

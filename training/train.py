@@ -31,7 +31,7 @@ MIN_ROWS = 500
 """Fewer declarations make neither habits nor a calibration."""
 LATER = 0.15
 """The share of the table, by time, that decides when to stop and calibrates the scores."""
-_REFERENCE = 6000
+_REFERENCE = 10_000
 _COMMON_SETS = 64
 _GOLDEN = 16
 

@@ -1,0 +1,94 @@
+"""How good a model is, on declarations that came after those it learned from: `evaluate` is all there is to call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.scoring import Scorer
+from schemas.declaration import Declaration
+from training.alterations import SINGLE, UNTRAINED, Altered, Past, Row, alter, applicable
+from training.measures import Detection, detection
+
+MIXED = "mixed"
+_EXPLAINED = 200
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model does on later declarations."""
+
+    rows: int
+    detection: dict[str, Detection]
+    """By kind of alteration; first of all kinds mixed."""
+    alert_rate: dict[str, float]
+    """The share of untouched declarations that raise an alert, with all of their fields and with the required ones alone."""
+    named_first: dict[str, tuple[float, float]]
+    """By kind, how often the altered field has the largest contribution: of all that were altered, and of those that
+    raise an alert (NaN when none does)."""
+    explain_ms: tuple[float, float]
+    """Median and 95th percentile of explaining one alert, in milliseconds."""
+
+
+def evaluate(scorer: Scorer, earlier: Sequence[Row], later: Sequence[Row], seed: int) -> Evaluation:
+    """Alters later declarations with a seed and asks the model about them; `earlier` says what companies did before.
+
+    Raises ValueError when there are no earlier declarations or nothing can be altered.
+    """
+    sets = altered_sets(later, Past(earlier), seed)
+    if not sets:
+        raise ValueError("no later declaration has a field that could be altered")
+    found, named, times = {}, {}, []
+    for name, altered in sets.items():
+        scores = scorer.score(altered.declarations)
+        found[name] = detection(altered.labels, scores.error)
+        hits, alerts, ms = _named_first(scorer, altered, scores.anomaly)
+        named[name] = (float(hits.mean()), float(hits[alerts].mean()) if alerts.any() else float("nan"))
+        times += ms
+    return Evaluation(
+        rows=len(later),
+        detection=found,
+        alert_rate={
+            "all fields": float(scorer.score(later).anomaly.mean()),
+            "required fields only": float(scorer.score([bare(row) for row in later]).anomaly.mean()),
+        },
+        named_first=named,
+        explain_ms=(float(np.median(times)), float(np.quantile(times, 0.95))),
+    )
+
+
+def bare(row: Row) -> Row:
+    """A declaration with the required fields alone."""
+    return type(row)(**{name: getattr(row, name) for name in Declaration.__struct_fields__})
+
+
+def _named_first(scorer: Scorer, altered: Altered, anomaly: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_], list[float]]:
+    """For the first altered declarations: whether an altered field has the largest contribution, whether it raises an
+    alert, and the milliseconds that its explanation took."""
+    at = np.flatnonzero(altered.labels)[:_EXPLAINED]
+    hits, times = [], []
+    for i in at.tolist():
+        kind = altered.kinds[i]
+        started = time.perf_counter()
+        (explanation,) = scorer.explain([altered.declarations[i]])
+        times.append(1000 * (time.perf_counter() - started))
+        hits.append(kind is not None and explanation.contributions[0].field in kind.fields)
+    return np.array(hits), anomaly[at], times
+
+
+def altered_sets(later: Sequence[Row], past: Past, seed: int) -> dict[str, Altered]:
+    """Copies of the rows to detect alterations in: one with the single-field kinds mixed, then one for each kind that
+    these rows have room for."""
+    possible = applicable(later, past)
+    mixed = [kind for kind in SINGLE if kind.name in possible]
+    if not mixed:
+        return {}
+    sets = {MIXED: alter(later, past, mixed, seed)}
+    for n, kind in enumerate(SINGLE + UNTRAINED, start=1):
+        if kind.name in possible:
+            sets[kind.name] = alter(later, past, [kind], seed + 1000 * n)
+    return sets
