@@ -4,7 +4,7 @@ import logging
 
 import typer
 
-from cli import bench, down, graph, publish, replay, score, simulate, status, train, up, watch
+from cli import bench, down, evaluate, graph, publish, replay, score, simulate, status, train, up, watch
 
 app = typer.Typer(
     name="vigia",
@@ -13,7 +13,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (up.up, down.down, status.status, simulate.simulate, publish.publish, watch.watch, train.train, score.score, replay.replay):
+for command in (
+    up.up,
+    down.down,
+    status.status,
+    simulate.simulate,
+    publish.publish,
+    watch.watch,
+    train.train,
+    score.score,
+    evaluate.evaluate,
+    replay.replay,
+):
     app.command()(command)
 app.add_typer(graph.app, name="graph")
 app.add_typer(bench.app, name="bench")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -19,21 +20,33 @@ def score(
     out: Annotated[Path, typer.Option(help="CSV file to write: declaration_id, score, error.")],
     mapping: Annotated[Path | None, typer.Option(help="TOML or JSON file that pairs fields with the table's columns.")] = None,
 ) -> None:
-    """Score a table offline, row by row in its order; rows that are no declarations go to OUT.rejected.csv."""
+    """Score a table offline, row by row in its order; rows that are no declarations go to OUT.rejected.csv.
+
+    Fails with code 2 when the table cannot be read, and when every row of it was rejected.
+    """
     from rich.console import Console
+    from rich.text import Text
 
     from adapters.bundle import load
     from core.errors import ConfigurationError
 
     console = Console(stderr=True)
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
     try:
-        scored, anomalies, rejected = _run(file, load(bundle), out, mapping, console.print)
+        _check(file, out)
+        scored, anomalies, reasons = _run(file, load(bundle), out, mapping, say)
     except ConfigurationError as error:
-        console.print(f"[red]vigia score:[/red] {error}", highlight=False, soft_wrap=True)
+        console.print(Text.assemble(("vigia score:", "red"), f" {error}"), soft_wrap=True)
         raise typer.Exit(2) from None
-    console.print(f"{scored:,} declarations scored, {anomalies:,} of them anomalies: {out}", highlight=False, soft_wrap=True)
-    if rejected:
-        console.print(f"{rejected:,} rows rejected: {rejected_path(out)} says why", highlight=False, soft_wrap=True)
+    say(f"{scored:,} declarations scored, {anomalies:,} of them anomalies: {out}")
+    if reasons:
+        often = "; ".join(f"{count:,} × {code} in {field or 'the row'}" for (code, field), count in reasons.most_common(3))
+        say(f"{reasons.total():,} rows rejected ({often}): {rejected_path(out)} says why")
+        if not scored:
+            raise typer.Exit(2)
 
 
 def rejected_path(out: Path) -> Path:
@@ -41,8 +54,22 @@ def rejected_path(out: Path) -> Path:
     return out.with_name(f"{out.name}.rejected.csv")
 
 
-def _run(file: Path, scorer: Scorer, out: Path, mapping: Path | None, notice: Callable[[str], None]) -> tuple[int, int, int]:
-    """Returns how many rows were scored, how many are anomalies, and how many were rejected."""
+def _check(file: Path, out: Path) -> None:
+    """Refuses places where the scores cannot be written or would replace the table; raises ConfigurationError."""
+    from core.errors import ConfigurationError
+
+    if out.is_dir():
+        raise ConfigurationError(f"{out} is a directory: name a CSV file in it with --out")
+    if not out.parent.is_dir():
+        raise ConfigurationError(f"there is no directory {out.parent}: make it, or name another file with --out")
+    if file.exists() and any(each.exists() and each.samefile(file) for each in (out, rejected_path(out))):
+        raise ConfigurationError(f"{file} is the table itself, and would be overwritten: name another file with --out")
+
+
+def _run(
+    file: Path, scorer: Scorer, out: Path, mapping: Path | None, notice: Callable[[str], None]
+) -> tuple[int, int, Counter[tuple[str, str | None]]]:
+    """Returns how many rows were scored, how many are anomalies, and how many were rejected, by code and field."""
     from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
     from adapters.tables import read
@@ -53,7 +80,7 @@ def _run(file: Path, scorer: Scorer, out: Path, mapping: Path | None, notice: Ca
     columns = (TextColumn("Scoring: {task.completed:,} rows"), TimeElapsedColumn())
     pieces = read(file, mapping, scorer.spec, notice)
     first = next(pieces, [])  # what is wrong with the table shows before anything is written
-    with out.open("w", newline="", encoding="utf-8") as target, Progress(*columns, transient=True) as shown:
+    with _created(out) as target, Progress(*columns, transient=True) as shown:
         task = shown.add_task("", total=None)
         writer = csv.writer(target)
         writer.writerow(("declaration_id", "score", "error"))
@@ -70,8 +97,17 @@ def _run(file: Path, scorer: Scorer, out: Path, mapping: Path | None, notice: Ca
     side = rejected_path(out)
     side.unlink(missing_ok=True)
     if refused:
-        with side.open("w", newline="", encoding="utf-8") as target:
+        with _created(side) as target:
             writer = csv.writer(target)
             writer.writerow(("line", "code", "field", "message"))
             writer.writerows((n, row.code, row.field or "", row.message) for n, row in refused)
-    return scored, anomalies, len(refused)
+    return scored, anomalies, Counter((row.code, row.field) for _, row in refused)
+
+
+def _created(path: Path) -> TextIO:
+    from core.errors import ConfigurationError
+
+    try:
+        return path.open("w", newline="", encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be written ({error.strerror}): name another file with --out") from None

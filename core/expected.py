@@ -25,8 +25,8 @@ _COMMON = 8
 _GRID = 17
 """Candidates for an amount."""
 _SHOWN = 3
-_TOGETHER = 128
-"""Declarations whose candidates go through the network at once."""
+_TOGETHER = 16
+"""Declarations whose candidates go through the network at once: some 250 of each."""
 _LOW, _HIGH = 0.05, 0.95
 _SMALL = 1e-9
 
@@ -40,32 +40,44 @@ class Candidates:
 
     def expected(self, columns: Columns, energies: Energies) -> list[Answers]:
         """For each declaration, by position of each present field, plain data as in `schemas.events.Contribution.expected`."""
-        answers: list[Answers] = [{} for _ in range(len(columns))]
-        for i in range(len(self._encoder.fields)):
-            rows = np.flatnonzero(columns.present[:, i])
-            for at in range(0, len(rows), _TOGETHER):
-                self._answer(i, rows[at : at + _TOGETHER], columns, energies, answers)
-        return answers
+        pieces = (np.arange(at, min(at + _TOGETHER, len(columns))) for at in range(0, len(columns), _TOGETHER))
+        return [answers for rows in pieces for answers in self._answers(columns.take(rows), energies)]
 
-    def _answer(self, field: int, rows: NDArray[Any], columns: Columns, energies: Energies, answers: list[Answers]) -> None:
-        """Puts candidates in the place of one field of some declarations, one batch for all of them."""
-        layout = self._encoder.layout
-        coded = field in layout.of_field
-        tried = [self._codes(columns.codes[row], field) if coded else self._amounts(columns.codes[row], field) for row in rows]
+    def _answers(self, columns: Columns, energies: Energies) -> list[Answers]:
+        """Puts candidates in the place of every field of a few declarations: one batch, since for a single alert calling
+        the encoder and the network costs more than what they do."""
+        answers: list[Answers] = [{} for _ in range(len(columns))]
+        asked = [(row, field) for row, field in np.argwhere(columns.present).tolist()]
+        if not asked:
+            return answers
+        tried = [self._candidates(columns.codes[row], field) for row, field in asked]
         lengths = [len(values) for values, _ in tried]
-        copies = columns.take(np.repeat(rows, lengths))
-        together = np.concatenate([values for values, _ in tried])
-        if coded:
-            self._encoder.vocabulary.recode(copies.codes, field, together)
-        else:
-            copies.amounts[:, layout.numeric.index(field)] = together
+        ends = np.cumsum(lengths).tolist()
+        rows, fields = np.repeat(np.array(asked), lengths, axis=0).T
+        copies = columns.take(rows)
+        for (_, field), (values, _), length, end in zip(asked, tried, lengths, ends, strict=True):
+            self._put(copies, slice(end - length, end), field, values)
         energy = np.maximum(energies(self._encoder.inputs(copies)).astype(np.float64), _SMALL)
         error = energy.sum(axis=1)
-        odds = energy[:, field] / error * np.expm1(error)  # replaced here, against replaced nowhere
-        for row, (values, weights), of_row in zip(rows.tolist(), tried, np.split(odds, np.cumsum(lengths)[:-1]), strict=True):
-            chance = weights / of_row
+        odds = energy[np.arange(len(fields)), fields] / error * np.expm1(error)  # replaced here, against replaced nowhere
+        for (row, field), (values, weights), of_values in zip(asked, tried, np.split(odds, ends[:-1]), strict=True):
+            chance = weights / of_values
             chance /= chance.sum()
-            answers[row][field] = self._named(field, values, chance) if coded else _range(values, chance)
+            answers[row][field] = self._named(field, values, chance) if self._coded(field) else _range(values, chance)
+        return answers
+
+    def _coded(self, field: int) -> bool:
+        return field in self._encoder.layout.of_field
+
+    def _candidates(self, codes: NDArray[Any], field: int) -> tuple[NDArray[Any], NDArray[np.float64]]:
+        """Values to try in a field of one declaration, and how often a replacement would have been each of them."""
+        return self._codes(codes, field) if self._coded(field) else self._amounts(codes, field)
+
+    def _put(self, copies: Columns, place: slice, field: int, values: NDArray[Any]) -> None:
+        if self._coded(field):
+            self._encoder.vocabulary.recode(copies.codes[place], field, values)
+        else:
+            copies.amounts[place, self._encoder.layout.numeric.index(field)] = values
 
     def _codes(self, codes: NDArray[Any], field: int) -> tuple[NDArray[Any], NDArray[np.float64]]:
         fine = self._encoder.layout.of_field[field]

@@ -19,11 +19,14 @@ from core.statistics import Plan, Statistics
 from schemas.datasets import DatasetSpec
 from schemas.declaration import Declaration
 
-FEATURE_VERSION = 3
+FEATURE_VERSION = 4
 """Raised whenever the same declarations and state would give other inputs."""
 
 Singles = NDArray[np.float32]
 
+_ALWAYS_NEW = "entity"
+"""Companies come and go, and being new is not being odd: the field of one without a past is masked, and only that it is
+new is told, since much goes with that. A port or a country that was never seen is another matter."""
 _OWN_TOKEN = {"entity": 0, "tariff": 96, "place": 96, "country": 96, "category": 64}
 """How many values of a column get an embedding of their own. Companies get none: what is known of them is their habits."""
 _OWN_TOKEN_ROWS = 20
@@ -122,16 +125,21 @@ class Encoder:
             numbers *= self._arrays["scale"]
         tokens = np.empty((len(columns), len(self._tokens)), dtype=np.int64)
         for c, k in enumerate(self._tokens):
-            tokens[:, c] = self._arrays[f"token_{k}"][columns.codes[:, k]]
-        return Inputs(numbers, tokens, (columns.present & ~new).astype(np.float32))
+            codes = columns.codes[:, k]
+            counted = statistics.known(k, columns.codes) | (codes == MISSING)
+            tokens[:, c] = np.where(counted, self._arrays[f"token_{k}"][codes], TOKEN_UNKNOWN)
+        present = columns.present.copy()
+        for c, i in enumerate(self.layout.coded):
+            if self.layout.fields[i].kind == _ALWAYS_NEW:
+                present[:, i] &= ~new[:, c]
+        return Inputs(numbers, tokens, present.astype(np.float32))
 
     def _new(self, columns: Columns, statistics: Statistics) -> NDArray[np.bool_]:
-        """The fields whose value has no past, (n, F). A company, a port or a chapter without one says nothing by itself,
-        and being new is not being odd: the field is masked, and only that it is new is told, since much goes with it."""
-        new = np.zeros_like(columns.present)
-        for i in self.layout.coded:
+        """The coded fields whose value has no past, (n, coded fields): of a tariff field, the chapter."""
+        new = np.empty((len(columns), len(self.layout.coded)), dtype=np.bool_)
+        for c, i in enumerate(self.layout.coded):
             coarse = next(k for k, column in enumerate(self.layout.columns) if column.field == i)
-            new[:, i] = columns.present[:, i] & ~statistics.known(coarse, columns.codes)
+            new[:, c] = columns.present[:, i] & ~statistics.known(coarse, columns.codes)
         return new
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -165,7 +173,7 @@ class Encoder:
         level = (measures - root[:half]) / root[half:]
         usual, spread = statistics.tree(codes)
         inside = (measures - usual) / spread
-        parts: list[NDArray[Any]] = [new[:, self.layout.coded], rarity[:, useful], counts[:, useful], forward, backward, _squash(level)]
+        parts: list[NDArray[Any]] = [new, rarity[:, useful], counts[:, useful], forward, backward, _squash(level)]
         if plan.tree:
             parts += [_squash(inside), _squash((usual - root[:half]) / root[half:]), np.log(spread / root[half:])]
         for k in plan.habits:
@@ -195,7 +203,9 @@ def _numbers(layout: Layout, plan: Plan) -> tuple[Number, ...]:
     field = [column.field for column in layout.columns]
     name = [column.name for column in layout.columns]
     useful = np.unique(plan.pairs).tolist()
-    found = [Number(f"{layout.fields[i].name} is new", frozenset()) for i in layout.coded]
+    found = [
+        Number(f"{layout.fields[i].name} is new", frozenset([i] if layout.fields[i].kind != _ALWAYS_NEW else [])) for i in layout.coded
+    ]
     found += [Number(f"rarity {name[k]}", frozenset([field[k]])) for k in useful]
     found += [Number(f"count {name[k]}", frozenset([field[k]])) for k in useful]
     pairs = [(int(a), int(b)) for a, b in plan.pairs]

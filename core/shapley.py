@@ -16,14 +16,15 @@ Floats = NDArray[np.float64]
 Masks = NDArray[np.bool_]
 
 EXACT_LIMIT = 11
-"""Up to this many players all 2^n coalitions are asked (2,048 of them), above it a sample of permutations."""
+"""Up to this many players all 2^n coalitions are asked (2,048 of them), above it a sample of permutations. Wherever a
+`limit` is an argument, another may be tried."""
 PERMUTATIONS = 64
 
 
 @lru_cache(maxsize=32)
-def coalitions(players: int) -> Masks:
+def coalitions(players: int, limit: int = EXACT_LIMIT) -> Masks:
     """The coalitions whose worth `values` needs, as rows; the first is empty and the last is everyone."""
-    if players <= EXACT_LIMIT:
+    if players <= limit:
         numbers = np.arange(2**players)
         masks = (numbers[:, None] >> np.arange(players)) & 1 == 1
     else:
@@ -33,19 +34,19 @@ def coalitions(players: int) -> Masks:
     return np.asarray(masks)
 
 
-def values(worth: Floats, players: int) -> Floats:
-    """Shapley values, shape (..., players), from the worth of `coalitions(players)` in the last axis.
+def values(worth: Floats, players: int, limit: int = EXACT_LIMIT) -> Floats:
+    """Shapley values, shape (..., players), from the worth of `coalitions(players, limit)` in the last axis.
 
     They sum to worth[..., -1] - worth[..., 0]: exactly for the enumeration, and by telescoping for permutations.
     """
-    return np.asarray(worth @ _weights(players), dtype=np.float64)
+    return np.asarray(worth @ _weights(players, limit), dtype=np.float64)
 
 
 @lru_cache(maxsize=32)
-def _weights(players: int) -> Floats:
+def _weights(players: int, limit: int) -> Floats:
     """The linear map from the worth of coalitions to values: (coalitions, players)."""
-    masks = coalitions(players)
-    if players <= EXACT_LIMIT:
+    masks = coalitions(players, limit)
+    if players <= limit:
         sizes = masks.sum(axis=1)
         factorials = np.array([factorial(i) for i in range(players + 1)], dtype=np.float64)
         total = float(factorials[-1])

@@ -58,6 +58,19 @@ def parsed(items: Iterable[dict[str, Any]]) -> list[Declaration]:
     return [each for each in found if isinstance(each, Declaration)]
 
 
+def altered(declaration: Declaration, **changes: Any) -> Declaration:
+    """The declaration with some fields changed; None leaves one out."""
+    values = {field.name: getattr(declaration, field.name) for field in SPEC.fields}
+    found = PARSER.from_row({**values, **changes})
+    assert isinstance(found, Declaration)
+    return found
+
+
+def bare(declarations: Iterable[Declaration]) -> list[Declaration]:
+    """The declarations with nothing but their required fields."""
+    return parsed([{name: getattr(each, name) for name in datasets.CORE_FIELDS} for each in declarations])
+
+
 def write_csv(path: Path, items: list[dict[str, Any]]) -> Path:
     """Rows as a CSV file; missing values are blank."""
     names = list(items[0])

@@ -13,12 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.columns import Columns, Vocabulary
+from core.columns import MISSING, UNKNOWN, Columns, Vocabulary
 
 NOISE = 2.0
 """Standard deviation of the natural logarithm of the factor on amounts."""
 _REDRAWN = 0.3
 """Share of replaced amounts that are redrawn from another declaration instead."""
+_NEW = 0.02
+"""Share of replaced ports, countries and other codes that become one that was never seen. Companies do not: they are new
+every day."""
 _WHOLE, _FEW, _FEW_FIELDS = 0.4, 0.35, 3
 """Share of rows that keep all of their fields, share that loses a few, and how many these are at most."""
 
@@ -38,7 +41,9 @@ def replace_one(
         rows = np.flatnonzero(chosen == i)
         fine = layout.of_field[i]
         drawn = columns.codes[donors[rows], fine]
-        same = (drawn == columns.codes[rows, fine]) | ~columns.present[donors[rows], i]
+        if layout.fields[i].kind != "entity":
+            drawn = np.where(random.random(len(rows)) < _NEW, UNKNOWN, drawn)
+        same = (drawn == columns.codes[rows, fine]) | (drawn == MISSING)
         chosen[rows[same]] = -1
         replaced = codes[rows[~same]]
         vocabulary.recode(replaced, i, drawn[~same])

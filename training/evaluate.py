@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from core.scoring import Scorer
 from schemas.declaration import Declaration
-from training.alterations import SINGLE, UNTRAINED, Altered, Past, Row, alter, applicable
+from training.alterations import SINGLE, UNTRAINED, Altered, Kind, Past, Row, alter, applicable
 from training.measures import Detection, detection
 
 MIXED = "mixed"
@@ -34,14 +34,8 @@ class Evaluation:
     """Median and 95th percentile of explaining one alert, in milliseconds."""
 
 
-def evaluate(scorer: Scorer, earlier: Sequence[Row], later: Sequence[Row], seed: int) -> Evaluation:
-    """Alters later declarations with a seed and asks the model about them; `earlier` says what companies did before.
-
-    Raises ValueError when there are no earlier declarations or nothing can be altered.
-    """
-    sets = altered_sets(later, Past(earlier), seed)
-    if not sets:
-        raise ValueError("no later declaration has a field that could be altered")
+def evaluate(scorer: Scorer, clean: Sequence[Row], sets: Mapping[str, Altered]) -> Evaluation:
+    """What a model makes of `clean` declarations that it never saw, and of `altered_sets` or `labelled_sets` of them."""
     found, named, times = {}, {}, []
     for name, altered in sets.items():
         scores = scorer.score(altered.declarations)
@@ -50,11 +44,11 @@ def evaluate(scorer: Scorer, earlier: Sequence[Row], later: Sequence[Row], seed:
         named[name] = (float(hits.mean()), float(hits[alerts].mean()) if alerts.any() else float("nan"))
         times += ms
     return Evaluation(
-        rows=len(later),
+        rows=len(clean),
         detection=found,
         alert_rate={
-            "all fields": float(scorer.score(later).anomaly.mean()),
-            "required fields only": float(scorer.score([bare(row) for row in later]).anomaly.mean()),
+            "all fields": float(scorer.score(clean).anomaly.mean()),
+            "required fields only": float(scorer.score([bare(row) for row in clean]).anomaly.mean()),
         },
         named_first=named,
         explain_ms=(float(np.median(times)), float(np.quantile(times, 0.95))),
@@ -82,13 +76,28 @@ def _named_first(scorer: Scorer, altered: Altered, anomaly: NDArray[np.bool_]) -
 
 def altered_sets(later: Sequence[Row], past: Past, seed: int) -> dict[str, Altered]:
     """Copies of the rows to detect alterations in: one with the single-field kinds mixed, then one for each kind that
-    these rows have room for."""
+    these rows have room for. Raises ValueError when there is none."""
     possible = applicable(later, past)
     mixed = [kind for kind in SINGLE if kind.name in possible]
     if not mixed:
-        return {}
+        raise ValueError("no declaration has a field that could be altered: companies need a past, or amounts")
     sets = {MIXED: alter(later, past, mixed, seed)}
     for n, kind in enumerate(SINGLE + UNTRAINED, start=1):
         if kind.name in possible:
             sets[kind.name] = alter(later, past, [kind], seed + 1000 * n)
+    return sets
+
+
+def labelled_sets(rows: Sequence[Row], labels: Mapping[str, Kind]) -> dict[str, Altered]:
+    """The rows as they are, with what is known of them by declaration id: all together, then each kind among the rows
+    without a label. Raises ValueError when no row, or every row, has a label."""
+    kinds = [labels.get(row.declaration_id) for row in rows]
+    if all(kinds) or not any(kinds):
+        raise ValueError(
+            "no declaration of the table has a label" if not any(kinds) else "every declaration has a label: nothing is normal"
+        )
+    sets = {MIXED: Altered(list(rows), kinds)}
+    for name in sorted({kind.name for kind in kinds if kind}):
+        some = [i for i, kind in enumerate(kinds) if kind is None or kind.name == name]
+        sets[name] = Altered([rows[i] for i in some], [kinds[i] for i in some])
     return sets

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import onnx
 import torch
@@ -26,6 +27,7 @@ from schemas.declaration import Declaration, Rejected
 from training.dataset import Collector, Table
 from training.export import OPSET, to_onnx
 from training.learn import Curves, Progress, Recipe, learn
+from training.pictures import draw
 
 MIN_ROWS = 500
 """Fewer declarations make neither habits nor a calibration."""
@@ -33,7 +35,8 @@ LATER = 0.15
 """The share of the table, by time, that decides when to stop and calibrates the scores."""
 _REFERENCE = 10_000
 _COMMON_SETS = 64
-_GOLDEN = 16
+_GOLDEN = 24
+_NOBODY = "NOBODY KNOWS THIS COMPANY"
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ def train(
         report("read", collector.rows, 0)
     table = collector.table()
     _check(table, collector)
+    report("train", 0, 0)
     earlier, later = table.split(LATER, seed)
     first = Encoder.fit(spec, table.vocabulary, table.columns.take(earlier))
     settings = replace(recipe or Recipe(), seed=seed)
@@ -109,6 +113,8 @@ def train(
         },
     )
     report("calibrate", 1, 1)
+    threshold_error = float(np.quantile(held_out, 1 - DEFAULT_BUDGET))
+    draw(out / "pictures", curves, held_out, threshold_error)
     return Report(
         rows=collector.rows,
         rejected=collector.rejected,
@@ -117,14 +123,15 @@ def train(
         held_out_loss=min(curves.later),
         held_out_error=float(np.median(held_out)),
         threshold=threshold(DEFAULT_BUDGET),
-        threshold_error=float(np.quantile(held_out, 1 - DEFAULT_BUDGET)),
+        threshold_error=threshold_error,
         curves=curves,
         scorer=scorer,
     )
 
 
 class _Keep:
-    """A few declarations of the table, for the golden vectors: the first ones, and some with the required fields only."""
+    """A few declarations of the table, for the golden vectors: the first ones, the same with the required fields only, and
+    the same from a company that nobody knows."""
 
     def __init__(self, seed: int) -> None:
         self.declarations: list[Declaration] = []
@@ -137,6 +144,7 @@ class _Keep:
                 self.declarations.append(row)
                 bare = {name: getattr(row, name) for name in ("declaration_id", "empresa", "subpartida", "puerto")}
                 self.declarations.append(type(row)(**bare))
+                self.declarations.append(msgspec.structs.replace(row, empresa=_NOBODY))
 
 
 def _check(table: Table, collector: Collector) -> None:

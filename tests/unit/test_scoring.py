@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from adapters.bundle import load
 from core.errors import ConfigurationError
-from core.features import Inputs
 from core.scoring import Scorer, severity
 from schemas.declaration import Declaration
-from tests.declarations import PARSER, SPEC, parsed, rows
-
-REQUIRED = ("declaration_id", "empresa", "subpartida", "puerto")
+from tests.declarations import PARSER, altered, bare, parsed, rows
 
 
 @pytest.fixture(scope="module")
@@ -30,17 +24,6 @@ def scorer(trained: Path) -> Scorer:
 def later() -> list[Declaration]:
     """Clean declarations of the months after the training table's."""
     return parsed(rows(4000, seed=11))
-
-
-def bare(declarations: list[Declaration]) -> list[Declaration]:
-    return parsed([{name: getattr(each, name) for name in REQUIRED} for each in declarations])
-
-
-def altered(declaration: Declaration, **changes: Any) -> Declaration:
-    values = {field.name: getattr(declaration, field.name) for field in SPEC.fields}
-    found = PARSER.from_row({**values, **changes})
-    assert isinstance(found, Declaration)
-    return found
 
 
 def test_the_alert_budget_holds_on_later_clean_declarations(scorer: Scorer, later: list[Declaration]) -> None:
@@ -100,79 +83,6 @@ def test_gross_alterations_are_anomalies(scorer: Scorer, later: list[Declaration
     some = [each for each in later[:400] if each.contraparte is not None]
     for changes in ({"peso_neto_kg": 1e-2}, {"valor_fob_usd": 1e9}):
         assert scorer.score([altered(each, **changes) for each in some]).anomaly.mean() > 0.8
-
-
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.data())
-def test_contributions_sum_to_the_error(scorer: Scorer, later: list[Declaration], data: st.DataObject) -> None:
-    """Whatever fields are missing and whatever the others hold."""
-    optional = [field.name for field in SPEC.modelled if not field.required]
-    gaps = data.draw(st.sets(st.sampled_from(optional)))
-    changes: dict[str, Any] = dict.fromkeys(gaps)
-    if "valor_fob_usd" not in gaps:
-        changes["valor_fob_usd"] = data.draw(st.floats(0, 1e300))
-    declaration = altered(later[data.draw(st.integers(0, 99))], **changes)
-    (explanation,) = scorer.explain([declaration])
-    error = scorer.score([declaration]).error[0]
-    assert abs(sum(each.contribution for each in explanation.contributions) - (error - explanation.base_value)) < 1e-4
-    assert {each.field for each in explanation.contributions}.isdisjoint(gaps)
-    sizes = [abs(each.contribution) for each in explanation.contributions]
-    assert sizes == sorted(sizes, reverse=True)
-
-
-def test_explanations_are_those_of_shap(scorer: Scorer, later: list[Declaration]) -> None:
-    shap = pytest.importorskip("shap")
-    declaration = altered(later[5], contraparte="C1-0", aduana=None)
-    inputs = scorer.encoder.encode([declaration])
-    players = np.flatnonzero(inputs.mask[0])
-
-    def error(present: np.ndarray) -> np.ndarray:
-        mask = np.zeros((len(present), inputs.mask.shape[1]), dtype=np.float32)
-        mask[:, players] = present
-        copies = np.zeros(len(present), dtype=np.int64)
-        energies = scorer.network.energies(Inputs(inputs.numbers[copies], inputs.tokens[copies], mask))
-        return energies.astype(np.float64).sum(axis=1)
-
-    reference = shap.explainers.Exact(error, np.zeros((1, len(players))))(np.ones((1, len(players)))).values[0]
-    (explanation,) = scorer.explain([declaration])
-    found = {each.field: each.contribution for each in explanation.contributions}
-    for player, value in zip(players, reference, strict=True):
-        assert found[scorer.encoder.fields[player]] == pytest.approx(value, abs=1e-4)
-
-
-def test_many_alerts_are_explained_as_one_would_be(scorer: Scorer, later: list[Declaration]) -> None:
-    mixed = later[:5] + bare(later[:3]) + [altered(later[9], pais=None)]
-    together = scorer.explain(mixed)
-    for declaration, explanation in zip(mixed, together, strict=True):
-        (alone,) = scorer.explain([declaration])
-        assert alone.base_value == explanation.base_value
-        assert {c.field: pytest.approx(c.contribution, abs=1e-9) for c in alone.contributions} == {
-            c.field: c.contribution for c in explanation.contributions
-        }
-
-
-def test_a_wrong_amount_is_named_first_and_the_usual_one_is_expected(scorer: Scorer, later: list[Declaration]) -> None:
-    hits, near = [], []
-    for declaration in later[:40]:
-        usual = declaration.valor_fob_usd  # type: ignore[attr-defined]
-        (explanation,) = scorer.explain([altered(declaration, valor_fob_usd=usual * 1000)])
-        first = explanation.contributions[0]
-        hits.append(first.field == "valor_fob_usd")
-        expected = next(each.expected for each in explanation.contributions if each.field == "valor_fob_usd")
-        near.append(expected["low"] <= usual <= expected["high"])
-    assert np.mean(hits) >= 0.85
-    assert np.mean(near) >= 0.8
-
-
-def test_expected_values_are_probable_first(scorer: Scorer, later: list[Declaration]) -> None:
-    (explanation,) = scorer.explain([altered(later[0], puerto="LETICIA")])
-    port = next(each for each in explanation.contributions if each.field == "puerto")
-    chances = [each["probability"] for each in port.expected["values"]]
-    assert port.value == "LETICIA"
-    assert chances == sorted(chances, reverse=True)
-    assert 0 < sum(chances) <= 1.001
-    usual = {each.puerto for each in later if each.empresa == later[0].empresa}
-    assert port.expected["values"][0]["value"] in usual
 
 
 def test_severity_rises_with_rarity_beyond_the_threshold() -> None:

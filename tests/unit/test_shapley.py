@@ -39,6 +39,21 @@ def test_sampled_values_are_exact_for_additive_games_and_pairs() -> None:
     np.testing.assert_allclose(shapley.values(worth, players), expected, atol=1e-9)
 
 
+@pytest.mark.parametrize("players", [6, 11])
+def test_a_sample_comes_near_the_exact_values(players: int) -> None:
+    """A limit of 0 samples where all coalitions could be asked: triples of players, of which permutations see some orders."""
+    triples = np.random.default_rng(players).normal(size=(players, players, players))
+
+    def worth(masks: np.ndarray) -> np.ndarray:
+        present = masks.astype(float)
+        return np.einsum("ni,nj,nk,ijk->n", present, present, present, triples)
+
+    exact = shapley.values(worth(shapley.coalitions(players)), players)
+    sampled = shapley.values(worth(shapley.coalitions(players, 0)), players, 0)
+    np.testing.assert_allclose(sampled.sum(), exact.sum(), atol=1e-9)
+    assert 0 < np.abs(sampled - exact).max() < 0.25 * np.abs(exact).max()
+
+
 def test_a_field_that_changes_nothing_gets_nothing() -> None:
     masks = shapley.coalitions(4)
     worth = np.where(masks[:, 0], 2.0, 0.0) + np.where(masks[:, 1] & masks[:, 3], 5.0, 0.0)

@@ -1,0 +1,92 @@
+"""`vigia evaluate`: how good a model is on declarations that it never saw."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from core.scoring import Scorer
+    from training.alterations import Row
+    from training.evaluate import Evaluation
+
+
+def evaluate(
+    file: Annotated[Path, typer.Argument(help="Declarations from after the model's training rows: a .csv, .jsonl or .parquet file.")],
+    bundle: Annotated[Path, typer.Option(help="Directory of the model bundle.")],
+    mapping: Annotated[Path | None, typer.Option(help="TOML or JSON file that pairs fields with the table's columns.")] = None,
+    past: Annotated[
+        Path | None, typer.Option(help="Earlier declarations: what companies did before.", show_default="the first half of FILE")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="What is odd in FILE, as `vigia simulate --labels` writes it; then nothing is altered.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Which declarations are altered, and how.")] = 0,
+    budget: Annotated[float, typer.Option(help="Which share of normal declarations may raise an alert.")] = 0.01,
+    out: Annotated[Path | None, typer.Option(help="JSON file to write the figures to as well.")] = None,
+) -> None:
+    """Measure what a model finds: alters one in twenty declarations, ranks all of them, explains the altered ones."""
+    import msgspec
+    from rich.console import Console
+
+    from adapters.bundle import load
+    from core.errors import ConfigurationError
+    from training import labels as known
+    from training.alterations import Past
+    from training.evaluate import altered_sets, labelled_sets
+    from training.evaluate import evaluate as run
+
+    console = Console(stderr=True)
+    try:
+        scorer = load(bundle, budget=budget)
+        rows = _rows(file, scorer, mapping)
+        if labels:
+            of = known.read(labels)
+            found = run(scorer, [row for row in rows if row.declaration_id not in of], labelled_sets(rows, of))
+        else:
+            earlier, later = (_rows(past, scorer, mapping), rows) if past else (rows[: len(rows) // 2], rows[len(rows) // 2 :])
+            found = run(scorer, later, altered_sets(later, Past(earlier), seed))
+    except (ConfigurationError, ValueError) as error:
+        console.print(f"[red]vigia evaluate:[/red] {error}", highlight=False, soft_wrap=True)
+        raise typer.Exit(2) from None
+    _show(found, budget)
+    if out:
+        out.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1))
+
+
+def _rows(file: Path, scorer: Scorer, mapping: Path | None) -> list[Row]:
+    from adapters.tables import read
+    from schemas.declaration import Declaration
+
+    return [row for piece in read(file, mapping, scorer.spec) for row in piece if isinstance(row, Declaration)]
+
+
+def _show(found: Evaluation, budget: float) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from training.measures import SHARES
+
+    table = Table(box=None, title=f"{found.rows:,} declarations", title_justify="left")
+    table.add_column("odd on purpose")
+    shares = [f"{each:.0%}" for each in SHARES]
+    for name in (
+        "ROC-AUC",
+        "AP",
+        "precision at " + ", ".join(shares),
+        "recall at " + ", ".join(shares),
+        "field named first",
+        "… in alerts",
+    ):
+        table.add_column(name, justify="right")
+    for kind, each in found.detection.items():
+        precision, recall = (" ".join(f"{share:.2f}" for share in shares) for shares in (each.precision, each.recall))
+        named = (f"{share:.0%}" if share == share else "no alert" for share in found.named_first[kind])
+        table.add_row(kind, f"{each.roc_auc:.3f}", f"{each.average_precision:.3f}", precision, recall, *named)
+    console = Console(width=None)
+    console.print(table)
+    for fields, rate in found.alert_rate.items():
+        console.print(f"alerts among untouched declarations, {fields}: {rate:.2%} (the budget is {budget:.2%})", highlight=False)
+    console.print(f"explaining an alert: {found.explain_ms[0]:.1f} ms (median), {found.explain_ms[1]:.1f} ms (95 %)", highlight=False)
