@@ -99,6 +99,8 @@ class Encoder:
         mean = np.where(available, numbers, 0).sum(axis=0, dtype=np.float64) / n
         spread = np.sqrt((np.where(available, numbers - mean, 0.0) ** 2).sum(axis=0) / n)
         scale = np.where(spread > 1e-3, 1.0 / np.maximum(spread, 1e-3), 1.0)
+        flags = slice(len(self.layout.coded))  # 0 or 1 as they are; one that was never raised is not read
+        mean[flags], scale[flags] = 0.0, spread[flags] > 0
         return self.with_arrays({"mean": mean.astype(np.float32), "scale": scale.astype(np.float32)})
 
     def count(self, columns: Columns) -> Statistics:
@@ -141,6 +143,16 @@ class Encoder:
             coarse = next(k for k, column in enumerate(self.layout.columns) if column.field == i)
             new[:, c] = columns.present[:, i] & ~statistics.known(coarse, columns.codes)
         return new
+
+    def unused(self, columns: Columns, statistics: Statistics) -> NDArray[np.bool_]:
+        """The codes, of a tariff field the chapter, that the company of a declaration was never counted with, (n, F)."""
+        unused = np.zeros_like(columns.present)
+        company = next((k for k in range(len(self.layout.columns)) if self.layout.kind(k) == _ALWAYS_NEW), None)
+        for i in self.layout.coded:
+            coarse = next(k for k, column in enumerate(self.layout.columns) if column.field == i)
+            if self.layout.fields[i].kind != _ALWAYS_NEW and company is not None:
+                unused[:, i] = columns.present[:, i] & ~statistics.together(company, coarse, columns.codes)
+        return unused
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Plain data (JSON) and arrays (npz) from which `from_state` makes the same encoder."""

@@ -77,6 +77,7 @@ class Statistics:
         self._keys = Lookup(arrays["pair_keys"])
         self._pair_count = np.append(arrays["pair_counts"], 0).astype(np.float32)  # the last: never seen together
         self._share = arrays["shares"]
+        self._pairs = {(a, b): pair for pair, (a, b) in enumerate(plan.pairs.tolist())}
         self._into: dict[int, list[tuple[int, int]]] = {}
         for pair, (other, column) in enumerate(plan.pairs.tolist()):
             self._into.setdefault(column, []).append((pair, other))
@@ -91,6 +92,15 @@ class Statistics:
     def known(self, column: int, codes: Codes) -> NDArray[np.bool_]:
         """Which declarations have a value in this column that was counted at least once, (n,)."""
         return np.asarray(self.arrays["counts"][self._column[column] + codes[:, column]] > 0)
+
+    def together(self, first: int, second: int, codes: Codes) -> NDArray[np.bool_]:
+        """Which declarations have values in two columns that were counted together, (n,); all, when the plan counts no
+        such pair."""
+        pair = self._pairs.get((first, second))
+        if pair is None:
+            return np.ones(len(codes), dtype=np.bool_)
+        position = self._keys.find(codes[:, first] * self._width[pair] + codes[:, second] + self._offset[pair])
+        return np.asarray(position >= 0)
 
     def lifts(self, codes: Codes) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int32]]:
         """log P(b|a)/P(b) and log P(a|b)/P(a) for each pair, (n, P), and where its statistics lie (-1: never seen).

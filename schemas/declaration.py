@@ -223,6 +223,8 @@ def _from_cell(field: FieldSpec, cell: object) -> object:
             return cell
         if isinstance(cell, date) and field.kind == "date":
             return cell.isoformat()[:10]
+        if isinstance(cell, (dict, list, bytes)):
+            return cell  # no text, and refused as such
         cell = str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
     cell = cell.strip()
     if not cell:

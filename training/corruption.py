@@ -19,9 +19,8 @@ NOISE = 2.0
 """Standard deviation of the natural logarithm of the factor on amounts."""
 _REDRAWN = 0.3
 """Share of replaced amounts that are redrawn from another declaration instead."""
-_NEW = 0.02
-"""Share of replaced ports, countries and other codes that become one that was never seen. Companies do not: they are new
-every day."""
+_UNSEEN = 0.3
+"""Share of the ports, countries and other codes new to a company that are made new to everyone."""
 _WHOLE, _FEW, _FEW_FIELDS = 0.4, 0.35, 3
 """Share of rows that keep all of their fields, share that loses a few, and how many these are at most."""
 
@@ -41,8 +40,6 @@ def replace_one(
         rows = np.flatnonzero(chosen == i)
         fine = layout.of_field[i]
         drawn = columns.codes[donors[rows], fine]
-        if layout.fields[i].kind != "entity":
-            drawn = np.where(random.random(len(rows)) < _NEW, UNKNOWN, drawn)
         same = (drawn == columns.codes[rows, fine]) | (drawn == MISSING)
         chosen[rows[same]] = -1
         replaced = codes[rows[~same]]
@@ -56,6 +53,18 @@ def replace_one(
         amounts[rows, j] = np.where(redrawn, drawn, noisy)
         chosen[rows[amounts[rows, j] == columns.amounts[rows, j]]] = -1
     return Columns(codes, amounts, columns.present), chosen
+
+
+def unsee(columns: Columns, vocabulary: Vocabulary, unused: NDArray[np.bool_], random: np.random.Generator) -> Columns:
+    """A copy in which some of the values that their company never had, `unused` (n, F), are values that nobody ever had:
+    a port without a past is then judged as one that this company never used, which new companies do every day."""
+    codes = columns.codes.copy()
+    for i in vocabulary.layout.coded:
+        rows = np.flatnonzero(unused[:, i] & (random.random(len(columns)) < _UNSEEN))
+        some = codes[rows]
+        vocabulary.recode(some, i, np.full(len(rows), UNKNOWN, dtype=np.int32))
+        codes[rows] = some
+    return Columns(codes, columns.amounts, columns.present)
 
 
 def masks(present: NDArray[np.bool_], random: np.random.Generator) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ from core.columns import Columns
 from core.features import Encoder, Inputs
 from core.statistics import Statistics
 from training.autoencoder import Autoencoder, Shape, loss, parameters
-from training.corruption import masks, replace_one
+from training.corruption import masks, replace_one, unsee
 
 Progress = Callable[[str, int, int], None]
 """Called with the stage, how much of it is done, and of how much."""
@@ -87,6 +87,14 @@ class Folds:
             found.numbers[at], found.tokens[at], found.mask[at] = part
         return found
 
+    def unseen(self, encoder: Encoder, columns: Columns, rows: NDArray[Any], random: np.random.Generator) -> Columns:
+        """The declarations at `rows`, or copies of them, in which some values are new to everyone (`corruption.unsee`)."""
+        unused = np.zeros_like(columns.present)
+        for fold, statistics in enumerate(self.statistics):
+            at = np.flatnonzero(self.of[rows] == fold)
+            unused[at] = encoder.unused(columns.take(at), statistics)
+        return unsee(columns, encoder.vocabulary, unused, random)
+
 
 def learn(encoder: Encoder, earlier: Columns, later: Columns, recipe: Recipe, progress: Progress) -> tuple[Encoder, Autoencoder, Curves]:
     """Trains on the earlier rows, given in the order of time, on a GPU where there is one. Returns the encoder with its
@@ -105,7 +113,7 @@ def _learn(encoder: Encoder, earlier: Columns, later: Columns, recipe: Recipe, p
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     folds = Folds(encoder, earlier, recipe.folds)
     sample = random.permutation(len(earlier))[:_SAMPLE]
-    unscaled = folds.inputs(encoder, earlier.take(sample), sample)
+    unscaled = folds.inputs(encoder, folds.unseen(encoder, earlier.take(sample), sample, random), sample)
     encoder = encoder.with_scale(unscaled.numbers, unscaled.mask)
     del unscaled
     judged = _later_batch(encoder, later, recipe, device)
@@ -122,7 +130,7 @@ def _learn(encoder: Encoder, earlier: Columns, later: Columns, recipe: Recipe, p
         for rows in _chunks(len(earlier), random):
             some = earlier.take(rows)
             replaced, which = replace_one(some, encoder.vocabulary, folds.of[rows], random, recipe.untouched)
-            clean, other = folds.inputs(encoder, some, rows), folds.inputs(encoder, replaced, rows)
+            clean, other = (folds.inputs(encoder, folds.unseen(encoder, each, rows, random), rows) for each in (some, replaced))
             for batch in _batches(clean, other, which, size, random, device):
                 optimiser.zero_grad()
                 total, told = loss(network, batch)

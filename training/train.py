@@ -95,8 +95,9 @@ def train(
     # so that tomorrow is as far from its statistics as the later slice was from these.
     reference = _reference(encoder, table.columns.take(later), seed)
     session = OnnxNetwork(exported)
-    tails = {pattern(present): fit_tail(present, reference, session) for present in _usual_sets(spec, encoder, reference)}
     finished = encoder.with_arrays(encoder.count(table.columns).arrays)
+    usual = _usual_sets(encoder, reference, finished.encode(keep.declarations))
+    tails = {pattern(present): fit_tail(present, reference, session) for present in usual}
     held_out = errors(session, reference)
     scorer = bundle.write(
         out,
@@ -167,12 +168,13 @@ def _reference(encoder: Encoder, later: Columns, seed: int) -> Inputs:
     return encoder.inputs(later.take(rows))
 
 
-def _usual_sets(spec: DatasetSpec, encoder: Encoder, reference: Inputs) -> list[NDArray[np.bool_]]:
-    """The sets of present fields that are calibrated in advance: the frequent ones, and the required fields alone."""
+def _usual_sets(encoder: Encoder, reference: Inputs, golden: Inputs) -> list[NDArray[np.bool_]]:
+    """The sets of present fields that are calibrated in advance: the frequent ones, those of the golden vectors, and the
+    required fields alone."""
     sets, counts = np.unique(reference.mask > 0, axis=0, return_counts=True)
     order = np.argsort(-counts, kind="stable")[:_COMMON_SETS]
     required = np.array([field.required for field in encoder.layout.fields])
-    found = [*sets[order], required, np.ones_like(required), np.zeros_like(required)]
+    found = [*sets[order], *(golden.mask > 0), required, np.ones_like(required), np.zeros_like(required)]
     return list({pattern(each): each for each in found}.values())
 
 

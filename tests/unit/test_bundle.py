@@ -45,7 +45,7 @@ def test_the_manifest_says_where_the_model_comes_from(trained: Path) -> None:
     assert about["network"]["producer"]
     assert about["seed"] == 3
     assert about["data"]["rows"] == 6000
-    assert set(about["files"]) == {path.name for path in trained.iterdir()} - {"manifest.json"}
+    assert set(about["files"]) == {path.name for path in trained.iterdir()} - {"manifest.json", "pictures"}
 
 
 @pytest.mark.parametrize("name", ["network.onnx", "encoder.npz", "encoder.json", "calibration.npz", "golden.json"])

@@ -99,10 +99,12 @@ def test_they_do_whatever_is_missing_and_a_missing_field_has_none(scorer: Scorer
     assert sizes == sorted(sizes, reverse=True)
 
 
-def test_a_declaration_of_which_nothing_is_known_is_explained_by_nothing(scorer: Scorer) -> None:
+def test_a_company_without_a_past_is_not_to_blame(scorer: Scorer) -> None:
     strange = {"declaration_id": "1", "empresa": "?", "subpartida": "999999", "puerto": "ZZZ"}
     (explanation,) = scorer.explain(parsed([strange]))
-    assert {each.field: each.contribution for each in explanation.contributions} == {"empresa": 0.0, "subpartida": 0.0, "puerto": 0.0}
+    assert {each.field for each in explanation.contributions} == {"empresa", "subpartida", "puerto"}
+    assert next(each.contribution for each in explanation.contributions if each.field == "empresa") == 0
+    assert not scorer.score(parsed([strange])).anomaly[0]
 
 
 @pytest.mark.parametrize("size", [1, 7, 40])

@@ -111,3 +111,7 @@ def test_a_missing_amount_does_not_hide_the_others(scorer: Scorer) -> None:
     row = {**rows(1, seed=4)[0], "peso_neto_kg": None}
     error = scorer.score(parsed([row, {**row, "valor_fob_usd": row["valor_fob_usd"] * 1e6}])).error
     assert error[1] > error[0] + 0.5
+
+
+def test_a_port_that_nobody_ever_used_is_odd_for_a_company_that_always_uses_its_own(scorer: Scorer, later: list[Declaration]) -> None:
+    assert scorer.score([altered(each, puerto="PUERTO QUE NADIE CONOCE") for each in later[:300]]).anomaly.mean() > 0.5
