@@ -180,7 +180,8 @@ def check(field: FieldSpec, value: object) -> str | float | None:
     if field.numeric:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return number(field, _as_float(value))
-        raise Rejection("wrong_type", field.name, f"{field.name} is {shown(value)}: it must be a plain number such as 1234.5, without quotes or separators of thousands")
+        told = "it must be a plain number such as 1234.5, without quotes or separators of thousands"
+        raise Rejection("wrong_type", field.name, f"{field.name} is {shown(value)}: {told}")
     if isinstance(value, str):
         return TEXT_CHECKS[field.kind](field, value)
     raise Rejection("wrong_type", field.name, f"{field.name} is {shown(value)}: it must be text, in quotes")
