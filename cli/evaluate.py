@@ -69,24 +69,20 @@ def _show(found: Evaluation, budget: float) -> None:
 
     from training.measures import SHARES
 
-    table = Table(box=None, title=f"{found.rows:,} declarations", title_justify="left")
-    table.add_column("odd on purpose")
-    shares = [f"{each:.0%}" for each in SHARES]
-    for name in (
-        "ROC-AUC",
-        "AP",
-        "precision at " + ", ".join(shares),
-        "recall at " + ", ".join(shares),
-        "field named first",
-        "… in alerts",
-    ):
-        table.add_column(name, justify="right")
+    few, more = SHARES[:2]
+    table = Table(box=None)
+    table.add_column("odd on purpose", no_wrap=True)
+    for title in ("ROC-AUC", "AP", f"precision@{few:.0%}", f"recall@{more:.0%}", "named first", "in alerts"):
+        table.add_column(title, justify="right", no_wrap=True)
     for kind, each in found.detection.items():
-        precision, recall = (" ".join(f"{share:.2f}" for share in shares) for shares in (each.precision, each.recall))
         named = (f"{share:.0%}" if share == share else "no alert" for share in found.named_first[kind])
-        table.add_row(kind, f"{each.roc_auc:.3f}", f"{each.average_precision:.3f}", precision, recall, *named)
-    console = Console(width=None)
+        figures = (each.roc_auc, each.average_precision, each.precision[0], each.recall[1])
+        table.add_row(kind, *(f"{figure:.3f}" for figure in figures), *named)
+    console = Console()
+    console.width = max(console.width, 120)
     console.print(table)
     for fields, rate in found.alert_rate.items():
-        console.print(f"alerts among untouched declarations, {fields}: {rate:.2%} (the budget is {budget:.2%})", highlight=False)
+        console.print(
+            f"{found.rows:,} untouched declarations, {fields}: {rate:.2%} raise an alert, of a budget of {budget:.2%}", highlight=False
+        )
     console.print(f"explaining an alert: {found.explain_ms[0]:.1f} ms (median), {found.explain_ms[1]:.1f} ms (95 %)", highlight=False)

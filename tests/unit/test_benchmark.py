@@ -171,7 +171,7 @@ def test_the_libraries_are_named_with_their_releases() -> None:
 
 
 def test_simulated_declarations_to_judge_come_after_those_to_learn_from(monkeypatch: pytest.MonkeyPatch) -> None:
-    from cli import detection
+    from cli.bench import detection
 
     monkeypatch.setattr(detection, "EARLIER", 600)
     monkeypatch.setattr(detection, "LATER", 100)
