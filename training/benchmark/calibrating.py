@@ -67,8 +67,9 @@ Written by `vigia bench calibration --out docs/calibration.md`: do not edit.
 ## Whether the alert budget holds
 
 A score is −log10 of how often a normal declaration is as odd, so the share of clean declarations that raise an alert should be the
-budget (`ALERT_BUDGET`, 1 % unless set). With a budget of 1 %, {told}. In brackets: the month with the
-fewest alerts and the one with the most.
+budget (`ALERT_BUDGET`, 1 % unless set). In brackets: the month with the fewest alerts and the one with the most.
+
+With a budget of 1 %, {told}.
 
 {table(head, rows)}
 
