@@ -43,7 +43,7 @@ class Recipe:
     """Smaller for small tables, so that an epoch has at least `steps` steps."""
     steps: int = 64
     rate: float = 3e-3
-    width: int = 128
+    width: int = 64
     bottleneck: int = 8
     folds: int = 5
     untouched: tuple[str, ...] = ()
