@@ -54,6 +54,8 @@ class Layout:
         self.columns = tuple(columns)
         self.of_field = {i: max(k for k, column in enumerate(columns) if column.field == i) for i in self.coded}
         """The finest column of each coded field."""
+        self.coarsest = {i: min(k for k, column in enumerate(columns) if column.field == i) for i in self.coded}
+        """The chapter of a tariff field, and the only column of any other coded field."""
 
     def kind(self, column: int) -> str:
         """The kind of the field behind a column."""

@@ -67,6 +67,7 @@ class Encoder:
         self._epsilon = arrays["epsilon"]
         self._seen = arrays["seen"].astype(np.bool_)
         """Fields that training saw: one it never saw is not read, since nothing is known about it."""
+        self._entities = np.array([field.kind == _ALWAYS_NEW for field in self.layout.fields])
         self._tokens = [k for k in range(len(self.layout.columns)) if _OWN_TOKEN[self.layout.kind(k)]]
         self.numbers = _numbers(self.layout, self.plan)
         self.needs = np.array([[i in number.fields for i in range(len(self.fields))] for number in self.numbers])
@@ -94,7 +95,7 @@ class Encoder:
 
     def with_scale(self, numbers: Singles, mask: Singles) -> Encoder:
         """Standardises each number by how it lies where its fields are there: what is absent then equals the mean."""
-        available = (mask @ self.needs.T.astype(np.float32)) >= self.needs.sum(axis=1)
+        available = self.available(mask)
         n = np.maximum(available.sum(axis=0), 1)
         mean = np.where(available, numbers, 0).sum(axis=0, dtype=np.float64) / n
         spread = np.sqrt((np.where(available, numbers - mean, 0.0) ** 2).sum(axis=0) / n)
@@ -130,28 +131,26 @@ class Encoder:
             codes = columns.codes[:, k]
             counted = statistics.known(k, columns.codes) | (codes == MISSING)
             tokens[:, c] = np.where(counted, self._arrays[f"token_{k}"][codes], TOKEN_UNKNOWN)
-        present = columns.present.copy()
-        for c, i in enumerate(self.layout.coded):
-            if self.layout.fields[i].kind == _ALWAYS_NEW:
-                present[:, i] &= ~new[:, c]
-        return Inputs(numbers, tokens, present.astype(np.float32))
+        return Inputs(numbers, tokens, (columns.present & ~(new & self._entities)).astype(np.float32))
+
+    def available(self, mask: Singles) -> NDArray[np.bool_]:
+        """Which numbers have all of their fields under these masks, (n, D)."""
+        return np.asarray((mask @ self.needs.T.astype(np.float32)) >= self.needs.sum(axis=1))
 
     def _new(self, columns: Columns, statistics: Statistics) -> NDArray[np.bool_]:
-        """The coded fields whose value has no past, (n, coded fields): of a tariff field, the chapter."""
-        new = np.empty((len(columns), len(self.layout.coded)), dtype=np.bool_)
-        for c, i in enumerate(self.layout.coded):
-            coarse = next(k for k, column in enumerate(self.layout.columns) if column.field == i)
-            new[:, c] = columns.present[:, i] & ~statistics.known(coarse, columns.codes)
+        """The fields whose value has no past, (n, F): of a tariff field, the chapter."""
+        new = np.zeros_like(columns.present)
+        for i, k in self.layout.coarsest.items():
+            new[:, i] = columns.present[:, i] & ~statistics.known(k, columns.codes)
         return new
 
     def unused(self, columns: Columns, statistics: Statistics) -> NDArray[np.bool_]:
         """The codes, of a tariff field the chapter, that the company of a declaration was never counted with, (n, F)."""
         unused = np.zeros_like(columns.present)
-        company = next((k for k in range(len(self.layout.columns)) if self.layout.kind(k) == _ALWAYS_NEW), None)
-        for i in self.layout.coded:
-            coarse = next(k for k, column in enumerate(self.layout.columns) if column.field == i)
-            if self.layout.fields[i].kind != _ALWAYS_NEW and company is not None:
-                unused[:, i] = columns.present[:, i] & ~statistics.together(company, coarse, columns.codes)
+        company = next((k for i, k in self.layout.coarsest.items() if self._entities[i]), None)
+        for i, k in self.layout.coarsest.items():
+            if company is not None and not self._entities[i]:
+                unused[:, i] = columns.present[:, i] & ~statistics.together(company, k, columns.codes)
         return unused
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -185,7 +184,7 @@ class Encoder:
         level = (measures - root[:half]) / root[half:]
         usual, spread = statistics.tree(codes)
         inside = (measures - usual) / spread
-        parts: list[NDArray[Any]] = [new, rarity[:, useful], counts[:, useful], forward, backward, _squash(level)]
+        parts: list[NDArray[Any]] = [new[:, self.layout.coded], rarity[:, useful], counts[:, useful], forward, backward, _squash(level)]
         if plan.tree:
             parts += [_squash(inside), _squash((usual - root[:half]) / root[half:]), np.log(spread / root[half:])]
         for k in plan.habits:

@@ -15,6 +15,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.datasets import CORE_FIELDS
+
 Row = Any
 """A declaration, with the optional fields of its dataset."""
 
@@ -152,6 +154,11 @@ def alter(rows: Sequence[Row], past: Past, kinds: Sequence[Kind], seed: int, sha
                 wanted[kind.name] -= 1
                 break
     return Altered(found, by)
+
+
+def bare(row: Row) -> Row:
+    """A declaration with the required fields alone."""
+    return type(row)(**{name: getattr(row, name) for name in CORE_FIELDS})
 
 
 def applicable(rows: Sequence[Row], past: Past, kinds: Sequence[Kind] = SINGLE + UNTRAINED) -> Mapping[str, Kind]:

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.scoring import Scorer
-from schemas.declaration import Declaration
-from training.alterations import SINGLE, UNTRAINED, Altered, Kind, Past, Row, alter, applicable
+from training.alterations import SINGLE, UNTRAINED, Altered, Kind, Past, Row, alter, applicable, bare
 from training.measures import Detection, detection
 
 MIXED = "mixed"
@@ -53,11 +52,6 @@ def evaluate(scorer: Scorer, clean: Sequence[Row], sets: Mapping[str, Altered]) 
         named_first=named,
         explain_ms=(float(np.median(times)), float(np.quantile(times, 0.95))),
     )
-
-
-def bare(row: Row) -> Row:
-    """A declaration with the required fields alone."""
-    return type(row)(**{name: getattr(row, name) for name in Declaration.__struct_fields__})
 
 
 def _named_first(scorer: Scorer, altered: Altered, anomaly: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_], list[float]]:

@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 
 from adapters import bundle, tables
 from adapters.session import OnnxNetwork
-from core.calibration import Tail, pattern
+from core.calibration import pattern
 from core.columns import Columns
 from core.errors import TrainingError
 from core.features import Encoder, Inputs
 from core.scoring import DEFAULT_BUDGET, Scorer, errors, fit_tail, threshold
 from schemas.datasets import DatasetSpec
 from schemas.declaration import Declaration, Rejected
+from training.alterations import bare
 from training.dataset import Collector, Table
 from training.export import OPSET, to_onnx
 from training.learn import Curves, Progress, Recipe, learn
@@ -77,7 +78,7 @@ def train(
     report = progress or (lambda stage, done, of: None)
     if out.exists() and (not out.is_dir() or any(out.iterdir())) and not (out / bundle.MANIFEST).exists():
         raise TrainingError(f"{out} is there and is no model bundle: name a new or empty directory with --out")
-    collector, keep = Collector(spec), _Keep(seed)
+    collector, keep = Collector(spec), _Keep()
     for piece in tables.read(path, mapping, spec):
         collector.add(piece)
         keep.add(piece)
@@ -134,7 +135,7 @@ class _Keep:
     """A few declarations of the table, for the golden vectors: the first ones, the same with the required fields only, and
     the same from a company that nobody knows."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self) -> None:
         self.declarations: list[Declaration] = []
 
     def add(self, piece: Sequence[Declaration | Rejected]) -> None:
@@ -142,10 +143,7 @@ class _Keep:
             if len(self.declarations) >= _GOLDEN:
                 return
             if isinstance(row, Declaration):
-                self.declarations.append(row)
-                bare = {name: getattr(row, name) for name in ("declaration_id", "empresa", "subpartida", "puerto")}
-                self.declarations.append(type(row)(**bare))
-                self.declarations.append(msgspec.structs.replace(row, empresa=_NOBODY))
+                self.declarations += [row, bare(row), msgspec.structs.replace(row, empresa=_NOBODY)]
 
 
 def _check(table: Table, collector: Collector) -> None:
@@ -186,6 +184,3 @@ def _day(table: Table, at: int) -> str | None:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-__all__ = ["Report", "Tail", "train"]

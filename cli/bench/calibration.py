@@ -2,13 +2,13 @@
 
 import itertools
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.bench.detection import EARLIER, SIMULATED
+from cli.bench.models import TODAY, numbers
 
 if TYPE_CHECKING:
     from training.benchmark.cases import Case
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 _MONTHS = 6
 _A_MONTH = 4_000
 """Clean declarations of each simulated month: enough for a rate of 1 % to be known to a sixth of itself."""
-_TODAY = date(2026, 1, 1)
 
 
 def calibration(
@@ -27,15 +26,10 @@ def calibration(
 
     Three seeds take about ten minutes on one core.
     """
-    from core.errors import ConfigurationError
     from training.benchmark import calibrating
 
-    try:
-        numbers = [int(each) for each in seeds.split(",")]
-    except ValueError:
-        raise ConfigurationError(f"--seeds {seeds!r}: write whole numbers, such as 1,2,3") from None
     found = []
-    for case, seed, later in _cases(numbers):
+    for case, seed, later in _cases(numbers(seeds)):
         typer.echo(f"{case.name}, seed {seed}", err=True)
         found.append(calibrating.measure(case, seed, later))
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +50,7 @@ def _cases(seeds: list[int]) -> "Iterator[tuple[Case, int, dict[str, int]]]":
         spec, generator = datasets.load(dataset), Generator(dataset, seed)
         later = []
         for month in range(1, _MONTHS + 1):
-            stream = generator.stream(_TODAY.replace(month=month), 0.0)
+            stream = generator.stream(TODAY.replace(month=month), 0.0)
             later += [row for row, _ in itertools.islice(stream, _A_MONTH)]
-        case = Case(dataset, spec, parsed(spec, generator.history(EARLIER, _TODAY)), parsed(spec, later))
+        case = Case(dataset, spec, parsed(spec, generator.history(EARLIER, TODAY)), parsed(spec, later))
         yield case, seed, {f"month {month}": _A_MONTH for month in range(1, _MONTHS + 1)}

@@ -2,11 +2,12 @@
 
 import itertools
 from collections.abc import Callable, Iterator
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from cli.bench.models import TODAY, numbers
 
 if TYPE_CHECKING:
     from training.benchmark.cases import Case
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 SIMULATED = ("exportaciones", "sustancias_controladas")
 EARLIER, LATER = 30_000, 8_000
 """How many simulated declarations are learned from, and how many are judged."""
-_TODAY = date(2026, 1, 1)
 _DAYS = 365
 _QUICK = (4_000, 1_500)
 
@@ -40,10 +40,10 @@ def detection(
         out.write_text(detection_page.page(Results.read(results)), "utf-8")
         return
     out.parent.mkdir(parents=True, exist_ok=True)
-    if not _numbers(seeds):
+    if not numbers(seeds):
         raise ConfigurationError("--seeds is empty: the page begins with the customs declarations, so name one seed at least")
     found = Results(versions(), quick, [])
-    for number, (seed, load, study) in enumerate(runs := [*_runs(_numbers(seeds), _numbers(simulated_seeds))], start=1):
+    for number, (seed, load, study) in enumerate(runs := [*_runs(numbers(seeds), numbers(simulated_seeds))], start=1):
         case = load(seed).first(*_QUICK) if quick else load(seed)
 
         def say(what: str, where: str = f"{number} of {len(runs)}: {case.name}, seed {seed}") -> None:
@@ -70,15 +70,6 @@ def simulated(dataset: str, seed: int) -> "Case":
     from training.benchmark.cases import Case, parsed
 
     spec, generator = datasets.load(dataset), Generator(dataset, seed)
-    stream = generator.stream(_TODAY, 0.0, per_day=EARLIER / _DAYS)
+    stream = generator.stream(TODAY, 0.0, per_day=EARLIER / _DAYS)
     later = (row for row, _ in itertools.islice(stream, LATER))
-    return Case(dataset, spec, parsed(spec, generator.history(EARLIER, _TODAY)), parsed(spec, later))
-
-
-def _numbers(text: str) -> list[int]:
-    from core.errors import ConfigurationError
-
-    try:
-        return [int(each) for each in text.split(",") if each.strip()]
-    except ValueError:
-        raise ConfigurationError(f"--seeds {text!r}: write whole numbers, such as 1,2,3") from None
+    return Case(dataset, spec, parsed(spec, generator.history(EARLIER, TODAY)), parsed(spec, later))

@@ -1,10 +1,12 @@
 """Models and declarations that a benchmark makes for itself."""
 
 import itertools
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+TODAY = date(2026, 1, 1)
+"""When the simulated year to learn from ends."""
 ROWS = 20_000
 """How many simulated declarations a model is trained on where none is named, and how many are looked through for alerts."""
 
@@ -26,3 +28,13 @@ def odd(dataset: str) -> list[Any]:
 
     parser = Parser(datasets.load(dataset))
     return [parser.from_row(row) for row, _ in itertools.islice(Generator(dataset, SEED).stream(datetime.now(UTC), 0.01), ROWS)]
+
+
+def numbers(text: str) -> list[int]:
+    """The seeds that an option names, such as 1,2,3; raises ConfigurationError."""
+    from core.errors import ConfigurationError
+
+    try:
+        return [int(each) for each in text.split(",") if each.strip()]
+    except ValueError:
+        raise ConfigurationError(f"--seeds {text!r}: write whole numbers, such as 1,2,3") from None

@@ -2,11 +2,12 @@
 
 import itertools
 import tempfile
-from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from cli.bench.models import TODAY
 
 _COMPANIES = 35_000
 """About as many exporters as Colombia had in the last quarter of 2025."""
@@ -19,12 +20,12 @@ def training(
     """Train on a year of simulated exports, from a Parquet file, and say how many rows a second and how much memory."""
     from local.models import SEED
     from simulator.generate import Generator
-    from training.benchmark import scale
+    from training.benchmark import parquet, scale
 
     with tempfile.TemporaryDirectory(prefix="vigia-bench-") as folder:
         directory = Path(folder)
-        history = Generator("exportaciones", SEED, companies=companies).history(rows, date(2026, 1, 1))
-        count = scale.write(directory / "year.parquet", itertools.islice(history, rows))
+        history = Generator("exportaciones", SEED, companies=companies).history(rows, TODAY)
+        count = parquet.write(directory / "year.parquet", itertools.islice(history, rows))
         found = scale.train("exportaciones", directory / "year.parquet", count, directory / "bundle")
     typer.echo(
         f"{found.rows:,} rows, {found.epochs} epochs: {found.seconds:.0f} s, {found.rows_per_second:,.0f} rows/s, "

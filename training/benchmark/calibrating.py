@@ -10,11 +10,11 @@ from statistics import fmean
 import numpy as np
 
 from core.scoring import threshold
-from training.alterations import SINGLE, Past
+from training.alterations import SINGLE, Past, bare
 from training.benchmark import ours
 from training.benchmark.cases import Case
 from training.benchmark.tables import table
-from training.evaluate import MIXED, altered_sets, bare, evaluate
+from training.evaluate import MIXED, altered_sets, evaluate
 
 BUDGETS = (0.001, 0.01, 0.05)
 _LEAST, _MOST = 0.7, 1.4

@@ -6,13 +6,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-import pyarrow
-import pyarrow.parquet
-
 from core.scoring import Scorer
 from schemas.datasets import DatasetSpec
 from training.alterations import SINGLE, Row
+from training.benchmark import parquet
 from training.learn import Progress, Recipe
 from training.train import train
 
@@ -23,13 +20,6 @@ UNTOUCHED = tuple(dict.fromkeys(kind.fields for kind in SINGLE))
 def fit(spec: DatasetSpec, earlier: Sequence[Row], seed: int, recipe: Recipe | None = None, progress: Progress | None = None) -> Scorer:
     """A model of the earlier declarations; the last 15 % of them, by date, stop its training and calibrate it."""
     with tempfile.TemporaryDirectory(prefix="vigia-bench-", ignore_cleanup_errors=True) as folder:
-        table = write(Path(folder) / "earlier.parquet", spec, earlier)
+        table, names = Path(folder) / "earlier.parquet", [field.name for field in spec.fields]
+        parquet.write(table, ({name: getattr(row, name) for name in names} for row in earlier))
         return train(spec, table, Path(folder) / "bundle", seed=seed, recipe=recipe, progress=progress).scorer
-
-
-def write(path: Path, spec: DatasetSpec, rows: Sequence[Row]) -> Path:
-    """Declarations as a Parquet file with a column for each field."""
-    names = [field.name for field in spec.fields]
-    items = [{name: value for name, value in msgspec.structs.asdict(row).items() if name in names} for row in rows]
-    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(items), path)
-    return path

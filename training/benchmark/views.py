@@ -51,9 +51,7 @@ class Views:
 
     def _visible(self, inputs: Inputs) -> Matrix:
         """The numbers, 0 where a field that they need is missing."""
-        needs = self.encoder.needs
-        visible = inputs.mask @ needs.T.astype(np.float32) >= needs.sum(axis=1)
-        return np.where(visible, inputs.numbers, 0.0).astype(np.float64)
+        return np.where(self.encoder.available(inputs.mask), inputs.numbers, 0.0).astype(np.float64)
 
     def _columns(self, columns: Columns) -> Matrix:
         sizes, layout = self.encoder.vocabulary.sizes, self.encoder.layout
