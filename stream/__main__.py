@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from adapters import bundle
 from adapters.kafka import KafkaSettings, TopicSettings
 from adapters.registry import BundleCache, MlflowRegistry, RegistrySettings
+from adapters.serving import ServedModel
 from adapters.telemetry import configure_logging
 from core.errors import ConfigurationError
 from core.scoring import DEFAULT_BUDGET
@@ -19,7 +20,6 @@ from schemas import datasets
 from stream import health, scoring, sinking
 from stream.app import CRASHED, REFUSED, WorkerApp, create_app
 from stream.guard import RejectionGuard
-from stream.models import ServedModel
 from stream.publish import TransactionalPublisher, producer_config
 from stream.settings import ArchiveSettings, Role, ScoreSettings, WorkerSettings
 from stream.source import BatchSource, Limits

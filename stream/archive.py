@@ -8,11 +8,11 @@ import psycopg
 import stamina
 from pydantic import SecretStr
 
+from adapters.migrate import migrate
+from adapters.postgres import Database
 from schemas import datasets
 from schemas.declaration import Declaration, Parser
 from schemas.events import ScoredRecord, ScoredV1
-from stream.migrate import migrate
-from stream.raw_database import connect, translated
 
 Partition = tuple[str, int]
 
@@ -51,26 +51,26 @@ class Archive:
     """
 
     def __init__(self, url: SecretStr) -> None:
-        self._url = url
+        self._database = Database("raw", url)
         self._connection: psycopg.Connection | None = None
 
     def open(self) -> None:
         """Connects and migrates the schema."""
-        migrate(self._url)
-        with translated():
+        migrate(self._database)
+        with self._database.translated():
             self._connected()
 
     def positions(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """The next offset to apply of each partition that the archive has records of; the others are left out."""
         wanted = set(partitions)
-        with translated():
+        with self._database.translated():
             rows = self._connected().execute("SELECT topic, partition, next_offset FROM stream_positions").fetchall()
         return {(topic, number): offset for topic, number, offset in rows if (topic, number) in wanted}
 
     def apply(self, verdicts: Sequence[ScoredRecord]) -> None:
         """Adds the declarations and verdicts that are not there yet."""
         if verdicts:
-            with translated():
+            with self._database.translated():
                 self._transaction(verdicts)
 
     def close(self) -> None:
@@ -106,7 +106,7 @@ class Archive:
     def _connected(self) -> psycopg.Connection:
         """The connection, made anew if the last one was lost."""
         if self._connection is None or self._connection.closed:
-            self._connection = connect(self._url)
+            self._connection = self._database.connect("vigia-archive")
             self._connection.execute(STAGING)
         return self._connection
 

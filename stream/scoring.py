@@ -13,13 +13,13 @@ from faust.types import ChannelT, StreamT
 from mode import Service
 
 from adapters.kafka import KafkaSettings, TopicSettings, ensure_topics
+from adapters.serving import ServedModel
 from core.errors import Unavailable
 from schemas.declaration import Parser
 from stream import metrics
 from stream.app import WorkerApp
 from stream.decide import Lane, Outcome, decide, lanes_for
 from stream.guard import RejectionGuard
-from stream.models import ServedModel
 from stream.publish import Result, TransactionalPublisher
 from stream.source import Batch, BatchSource
 

@@ -13,10 +13,11 @@ import psycopg.sql
 import pytest
 from pydantic import SecretStr
 
+from adapters.migrate import migrate
+from adapters.postgres import Database
 from core.errors import ConfigurationError
 from schemas.events import ScoredRecord
 from stream.archive import Archive
-from stream.migrate import migrate
 from tests.trade import Trade
 
 
@@ -93,18 +94,18 @@ def test_a_nul_that_a_foreign_producer_let_through_does_not_stop_the_archive(arc
 
 def test_archives_that_start_together_migrate_once(empty_database):
     with ThreadPoolExecutor(4) as threads:
-        list(threads.map(lambda _: migrate(empty_database), range(4)))
+        list(threads.map(lambda _: migrate(Database("raw", empty_database)), range(4)))
     with psycopg.connect(empty_database.get_secret_value()) as connection:
         assert connection.execute("SELECT count(*) FROM alembic_version").fetchone() == (1,)
         assert connection.execute("SELECT count(*) FROM alerts").fetchone() == (0,)
 
 
 def test_a_schema_newer_than_this_version_is_refused_with_what_to_do(empty_database):
-    migrate(empty_database)
+    migrate(Database("raw", empty_database))
     with psycopg.connect(empty_database.get_secret_value(), autocommit=True) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(ConfigurationError, match="install the newer one"):
-        migrate(empty_database)
+        migrate(Database("raw", empty_database))
 
 
 def test_a_malformed_address_is_refused_without_showing_its_password():

@@ -1,4 +1,4 @@
-"""Alembic's entry point: runs the revisions on the connection that `stream.migrate` hands over."""
+"""Alembic's entry point: runs the revisions on the connection that `adapters.migrate` hands over."""
 
 from alembic import context
 

@@ -1,0 +1,1 @@
+"""Revisions of the raw database, oldest first."""

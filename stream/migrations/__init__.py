@@ -1,1 +1,0 @@
-"""The raw database's history, one Alembic revision a step."""

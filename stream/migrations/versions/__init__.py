@@ -1,1 +1,0 @@
-"""Revisions, oldest first. One that has been released is never edited: add another."""
