@@ -145,6 +145,7 @@ def _check_golden(directory: Path, scorer: Scorer, golden: list[dict[str, Any]])
                 f"{directory} does not give the {name}s that it was trained to give (off by up to {off.max():.3g}): "
                 "its network or encoder is not sound on this machine; train it again"
             )
+    scorer.explain(declarations[:1])  # what the first explanation has to prepare, the next ones find
 
 
 def _verified(path: Path, digest: str) -> bytes:

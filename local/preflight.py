@@ -29,9 +29,12 @@ PORTS_OF = {
     "postgres-raw": ("postgres_raw_port",),
     "postgres-metadata": ("postgres_metadata_port",),
     "mlflow": ("mlflow_port",),
+    "prefect": ("prefect_port",),
+    "source": ("source_port",),
     "score": ("score_web_port",),
     "graph": ("graph_web_port",),
     "archive": ("archive_web_port",),
+    "flows": ("flows_metrics_port",),
 }
 """The ports that each part listens on."""
 

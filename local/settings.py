@@ -15,11 +15,22 @@ PORTS = {
     "postgres_raw_port": "PostgreSQL raw",
     "postgres_metadata_port": "PostgreSQL metadata",
     "mlflow_port": "MLflow",
+    "prefect_port": "Prefect",
+    "source_port": "the source API",
     "score_web_port": "the scoring worker's health",
     "graph_web_port": "the graph writer's health",
     "archive_web_port": "the archive's health",
+    "flows_metrics_port": "the flows' metrics",
 }
 """The settings that are ports, and what listens there."""
+
+
+class PrefectSettings(BaseSettings):
+    """Where Prefect's server is."""
+
+    model_config = SettingsConfigDict(frozen=True)
+
+    prefect_api_url: str = "http://127.0.0.1:4200/api"
 
 
 class StackSettings(BaseSettings):
@@ -39,17 +50,27 @@ class StackSettings(BaseSettings):
     postgres_raw_port: int = 5432
     postgres_metadata_port: int = 5433
     mlflow_port: int = 5000
+    prefect_port: int = 4200
+    source_port: int = 8010
     score_web_port: int = 6066
     graph_web_port: int = 6067
     archive_web_port: int = 6068
+    flows_metrics_port: int = 6069
 
     neo4j_password: SecretStr = Field(default=SecretStr("vigia-local"), min_length=8)
     postgres_user: str = "vigia"
     postgres_password: SecretStr = SecretStr("vigia-local")
     kafka_heap_mb: int = Field(default=512, ge=128)
     neo4j_heap_mb: int = Field(default=512, ge=256)
-    first_model_rows: int = Field(default=12_000, ge=1_000, description="simulated declarations that the first models learn from")
-    first_model_epochs: int = Field(default=10, ge=1, description="passes over them: a minute of training; `vigia train` does better")
+    first_model_rows: int = Field(default=12_000, ge=1_000, description="past declarations of each dataset that the source has")
+    first_model_epochs: int = Field(
+        default=10, ge=1, description="passes over them, so that the first start is short; later models get more"
+    )
+    ingest_cron: str = Field(default="*/15 * * * *", description="when the source is read")
+    watch_cron: str = Field(default="*/10 * * * *", description="when recent verdicts are compared with what was usual")
+    artifacts_destination: str | None = Field(
+        default=None, description="where MLflow keeps artifacts, such as s3://bucket; a folder if not set"
+    )
 
     @property
     def data(self) -> Path:

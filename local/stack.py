@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
+from local import flows
 from local.kafka import kafka
 from local.mlflow import mlflow
 from local.neo4j import neo4j
 from local.part import Part
 from local.postgres import postgres
 from local.settings import StackSettings
-from local.workers import WORKERS, first_models, simulation, worker
+from local.workers import WORKERS, simulation, worker
 
 
 def parts(settings: StackSettings, only: Sequence[str] = ()) -> list[Part]:
@@ -17,9 +18,13 @@ def parts(settings: StackSettings, only: Sequence[str] = ()) -> list[Part]:
         kafka(settings),
         neo4j(settings),
         postgres(settings, "postgres-raw", "PostgreSQL raw", "postgres_raw_port", ("raw",)),
-        postgres(settings, "postgres-metadata", "PostgreSQL metadata", "postgres_metadata_port", ("mlflow",)),
+        postgres(settings, "postgres-metadata", "PostgreSQL metadata", "postgres_metadata_port", ("mlflow", "prefect", "vigia")),
         mlflow(settings),
-        first_models(settings),
+        flows.source(settings),
+        flows.prefect(settings),
+        flows.deployments(settings),
+        flows.flows(settings),
+        flows.first_models(settings),
         *(worker(settings, role) for role in WORKERS),
     ]
     if settings.simulate:

@@ -1,4 +1,4 @@
-"""Vigía's own processes as parts of the stack: the workers, the first models, and simulated traffic."""
+"""Vigía's own processes on the stream as parts of the stack: the workers, and simulated traffic."""
 
 import sys
 
@@ -23,6 +23,8 @@ def environment(settings: StackSettings) -> dict[str, str]:
         "NEO4J_USER": "neo4j",
         "NEO4J_PASSWORD": settings.neo4j_password.get_secret_value(),
         "RAW_DATABASE_URL": settings.database_url("raw", "postgres_raw_port"),
+        "METADATA_DATABASE_URL": settings.database_url("vigia", "postgres_metadata_port"),
+        "SOURCE_API_URL": f"http://127.0.0.1:{settings.port('source_port')}",
         "VIGIA_STATE_DIR": str(settings.data / "state"),
         "PYTHONUNBUFFERED": "1",
     }
@@ -42,26 +44,6 @@ def worker(settings: StackSettings, role: str) -> Part:
         ready=lambda: http_problem(f"http://127.0.0.1:{port}/readyz"),
         stop_seconds=40.0,
         start_seconds=900.0,  # the very first start waits for the models to be trained
-    )
-
-
-def first_models(settings: StackSettings) -> Part:
-    """The job that trains and registers a model for every dataset that has none in production."""
-    return Part(
-        name="models",
-        title="First models",
-        after=("mlflow",),
-        command=(
-            sys.executable,
-            "-m",
-            "local.models",
-            str(settings.data / "training"),
-            str(settings.first_model_rows),
-            str(settings.first_model_epochs),
-        ),
-        environment=environment(settings),
-        job=True,
-        start_seconds=900.0,
     )
 
 

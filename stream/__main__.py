@@ -10,8 +10,9 @@ from confluent_kafka import Consumer, Producer
 from pydantic import ValidationError
 
 from adapters import bundle
+from adapters.cache import BundleCache
 from adapters.kafka import KafkaSettings, TopicSettings
-from adapters.registry import BundleCache, MlflowRegistry, RegistrySettings
+from adapters.registry import MlflowRegistry, RegistrySettings
 from adapters.serving import ServedModel
 from adapters.telemetry import configure_logging
 from core.errors import ConfigurationError

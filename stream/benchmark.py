@@ -23,8 +23,8 @@ from pathlib import Path
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 
 from adapters import bundle
+from adapters.cache import CURRENT
 from adapters.kafka import KafkaSettings, TopicSettings, ensure_topics
-from adapters.registry import CURRENT
 from schemas.declaration import Parser
 from stream.decide import Lane, MessageLike, decide
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, Producer, TopicPartition
 
+from adapters.cache import CURRENT
 from adapters.kafka import KafkaSettings, TopicSettings, ensure_topics
-from adapters.registry import CURRENT
 from local.ports import free_ports
 from tests.declarations import SPEC
 from tests.stack import unique

@@ -25,6 +25,7 @@ from core.scoring import DEFAULT_BUDGET, Scorer, errors, fit_tail, threshold
 from schemas.datasets import DatasetSpec
 from schemas.declaration import Declaration, Rejected
 from training.alterations import bare
+from training.autoencoder import Autoencoder
 from training.dataset import Collector, Table
 from training.export import OPSET, to_onnx
 from training.learn import Curves, Progress, Recipe, learn
@@ -57,6 +58,8 @@ class Report:
     """On the score scale."""
     threshold_error: float
     """The error that a declaration with the most usual fields needs for an alert."""
+    parity: float
+    """How far the exported network is from the trained one at most, relative to the size of the errors."""
     curves: Curves
     scorer: Scorer
 
@@ -100,6 +103,7 @@ def train(
     usual = _usual_sets(encoder, reference, finished.encode(keep.declarations))
     tails = {pattern(present): fit_tail(present, reference, session) for present in usual}
     held_out = errors(session, reference)
+    off = parity(network, session, reference)
     scorer = bundle.write(
         out,
         encoder=finished,
@@ -110,7 +114,12 @@ def train(
         about={
             "seed": seed,
             "data": {"rows": collector.rows, "sha256": _digest(path), "first": _day(table, 0), "last": _day(table, -1)},
-            "metrics": {"held_out_loss": min(curves.later), "held_out_error": float(np.median(held_out)), "epochs": len(curves.later)},
+            "metrics": {
+                "held_out_loss": min(curves.later),
+                "held_out_error": float(np.median(held_out)),
+                "epochs": len(curves.later),
+                "parity": off,
+            },
             "network": {"opset": OPSET, "producer": f"torch {torch.__version__}", "onnx": onnx.__version__},
         },
     )
@@ -126,9 +135,17 @@ def train(
         held_out_error=float(np.median(held_out)),
         threshold=threshold(DEFAULT_BUDGET),
         threshold_error=threshold_error,
+        parity=off,
         curves=curves,
         scorer=scorer,
     )
+
+
+def parity(network: Autoencoder, session: OnnxNetwork, inputs: Inputs) -> float:
+    """The largest difference between the energies of the trained and of the exported network, relative to their size."""
+    with torch.no_grad():
+        trained = network(*map(torch.from_numpy, inputs))[0].numpy()
+    return float(np.max(np.abs(session.energies(inputs) - trained) / (1.0 + np.abs(trained)), initial=0.0))
 
 
 class _Keep:

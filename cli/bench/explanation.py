@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.bench.models import ROWS, odd, trained
+from cli.bench.models import ROWS, SEED, odd, trained
 
 if TYPE_CHECKING:
     from schemas.datasets import DatasetSpec
@@ -41,7 +41,6 @@ def explanation(
 
 def _many_fields(directory: Path, spec: "DatasetSpec") -> "list[ManyFields]":
     """Explanations with more fields than are enumerated, by a model that reads all that the dataset has."""
-    from local.models import SEED
     from training.benchmark import explaining
     from training.learn import Recipe
     from training.train import train

@@ -7,21 +7,34 @@ from typing import Any
 
 TODAY = date(2026, 1, 1)
 """When the simulated year to learn from ends."""
+SEED = 7
+"""Which simulated companies there are, and with which the training begins."""
 ROWS = 20_000
 """How many simulated declarations a model is trained on where none is named, and how many are looked through for alerts."""
 
 
 def trained(directory: Path, dataset: str = "exportaciones") -> Path:
     """The bundle of a model that was trained on the simulator's history."""
-    from local import models
+    from adapters.tables import PIECE
+    from schemas import datasets
+    from simulator.generate import Generator
+    from simulator.publish import JsonLines
+    from simulator.traffic import Event
+    from training.learn import Recipe
+    from training.train import train
 
-    models.train(dataset, directory, ROWS)
+    table = directory / f"{dataset}.jsonl"
+    rows = (Event(dataset, row, None) for row in Generator(dataset, SEED).history(ROWS, datetime.now(UTC).date()))
+    with table.open("wb") as file:
+        target = JsonLines(file)
+        while piece := list(itertools.islice(rows, PIECE)):
+            target.send(piece)
+    train(datasets.load(dataset), table, directory / dataset, seed=SEED, recipe=Recipe(epochs=10))
     return directory / dataset
 
 
 def odd(dataset: str) -> list[Any]:
     """Simulated declarations of today, one in a hundred odd on purpose."""
-    from local.models import SEED
     from schemas import datasets
     from schemas.declaration import Parser
     from simulator.generate import Generator

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.bench.models import trained
+from cli.bench.models import SEED, trained
 from cli.options import BootstrapServers, kafka_settings
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ def stream(
 
     Without --bootstrap-servers a broker is started for the comparison, on free ports.
     """
-    from local.models import SEED
     from simulator.generate import Generator
     from stream import benchmark
 

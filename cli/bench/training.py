@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.bench.models import TODAY
+from cli.bench.models import SEED, TODAY
 
 _COMPANIES = 35_000
 """About as many exporters as Colombia had in the last quarter of 2025."""
@@ -18,7 +18,6 @@ def training(
     companies: Annotated[int, typer.Option(min=10, help="how many companies declare them")] = _COMPANIES,
 ) -> None:
     """Train on a year of simulated exports, from a Parquet file, and say how many rows a second and how much memory."""
-    from local.models import SEED
     from simulator.generate import Generator
     from training.benchmark import parquet, scale
 

@@ -1,0 +1,47 @@
+"""`python -m flows`: the worker that runs the flows of the work pool, and the page with their metrics."""
+
+import asyncio
+import logging
+import os
+import sys
+
+from adapters.telemetry import configure_logging
+from core.errors import ConfigurationError, Unavailable
+from flows.deploy import POOL
+
+REFUSED = 78
+"""The exit code of a worker that refuses to go on until a person changes something (EX_CONFIG of sysexits)."""
+
+TOGETHER = 2
+"""Flow runs at a time, each in a process of its own: a training takes a core and 700 MB."""
+
+
+def main() -> int:
+    """Runs until SIGTERM."""
+    configure_logging("flows")
+    from prometheus_client import CollectorRegistry, start_http_server
+
+    from flows.metrics import FlowCollector
+    from flows.settings import migrated, settings
+
+    url = os.environ.get("PREFECT_API_URL")
+    try:
+        if not url:
+            raise ConfigurationError("PREFECT_API_URL is not set: give the Prefect server's address, such as http://127.0.0.1:4200/api")
+        at = settings()
+        for database in (at.raw, at.metadata):
+            migrated(database)
+    except (ConfigurationError, Unavailable) as error:
+        logging.critical("%s", error)
+        return REFUSED if isinstance(error, ConfigurationError) else 1
+    registry = CollectorRegistry()
+    registry.register(FlowCollector(at, url))
+    start_http_server(at.metrics_port, at.metrics_bind, registry)
+    from prefect.workers.process import ProcessWorker
+
+    asyncio.run(ProcessWorker(work_pool_name=POOL, limit=TOGETHER, name=f"flows-{os.getpid()}").start())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
