@@ -1,6 +1,5 @@
 """The real servers of the learning half, for tests: two PostgreSQL databases, MLflow on S3, and Prefect."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +11,8 @@ import httpx
 import psycopg
 import pytest
 from moto.server import ThreadedMotoServer
+from prefect.events.worker import EventsWorker
+from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from psycopg import sql
 
@@ -109,5 +110,8 @@ def learning(learning_stack: StackSettings) -> Iterator[Learning]:
     """Databases of this module's own, and a process whose flows report to the Prefect server."""
     here = Learning(learning_stack).make()
     with temporary_settings({PREFECT_API_URL: here.prefect}), pytest.MonkeyPatch.context() as patch:
-        patch.setitem(os.environ, "MLFLOW_TRACKING_URI", here.mlflow)
+        patch.setenv("MLFLOW_TRACKING_URI", here.mlflow)
         yield here
+        # What Prefect still has to tell its server, it would try to tell for a minute after the server has ended.
+        APILogWorker.drain_all()
+        EventsWorker.drain_all()

@@ -1,6 +1,5 @@
 """What a process serves with: the registry's version, if it is sound; otherwise what it has."""
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -44,32 +43,8 @@ def load(path: Path, version: str):
 
 
 @pytest.fixture
-def damaged(trained: Path, tmp_path: Path) -> Path:
-    """A bundle whose network has not-a-number for weights, and whose manifest says so: only its golden vectors tell."""
-    import hashlib
-
-    import numpy as np
-    import onnx
-    from onnx import numpy_helper
-
-    folder = tmp_path / "damaged"
-    shutil.copytree(trained, folder)
-    network = onnx.load(folder / "network.onnx")
-    for weight in network.graph.initializer:
-        values = numpy_helper.to_array(weight)
-        if values.dtype == np.float32 and values.ndim == 2:
-            weight.CopyFrom(numpy_helper.from_array(np.full_like(values, np.nan), weight.name))
-    content = network.SerializeToString()
-    (folder / "network.onnx").write_bytes(content)
-    manifest = json.loads((folder / "manifest.json").read_bytes())
-    manifest["files"]["network.onnx"] = hashlib.sha256(content).hexdigest()
-    (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
-    return folder
-
-
-@pytest.fixture
-def shelf(trained: Path, damaged: Path) -> Shelf:
-    return Shelf({"1": trained, "2": trained, "3": damaged})
+def shelf(trained: Path, not_a_number: Path) -> Shelf:
+    return Shelf({"1": trained, "2": trained, "3": not_a_number})
 
 
 @pytest.fixture
