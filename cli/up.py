@@ -1,6 +1,6 @@
 """`vigia up`: the whole stack on this machine."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -91,14 +91,14 @@ def stack_settings(data_dir: Path | None, port_offset: int | None, **more: Any) 
         raise ConfigurationError(f"the setting {'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}") from None
 
 
-def fetch_jars(settings: "StackSettings", console: "Console") -> None:
-    """Fetches the servers' jars that are not on this machine yet, and shows how far it is."""
+def fetch_jars(settings: "StackSettings", console: "Console", only: Sequence[str] = ()) -> None:
+    """Fetches the jars of the stack's servers, or of those named, that are not on this machine yet, and shows how far it is."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
     from local import client
     from local.jars import fetch
 
-    if missing := client.needs_jars(settings):
+    if missing := client.needs_jars(settings, only):
         with Progress(TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), console=console) as progress:
             for server in missing:
                 task = progress.add_task(f"Fetching {server.capitalize()}'s jars", total=None)

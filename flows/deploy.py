@@ -15,12 +15,15 @@ POOL = "vigia"
 
 
 def main() -> None:
-    """Exits with Prefect's code when one of its commands fails, after its output."""
+    """Exits with Prefect's code when one of its commands fails, and what it said."""
     environment = {"VIGIA_FLOWS_HOME": str(HOME), "VIGIA_INGEST_CRON": "*/15 * * * *", "VIGIA_WATCH_CRON": "*/10 * * * *", **os.environ}
     for command in (("work-pool", "create", POOL, "--type", "process", "--overwrite"), ("deploy", "--all")):
-        done = subprocess.run([sys.executable, "-m", "prefect", "--no-prompt", *command], cwd=HOME, env=environment)
+        whole = [sys.executable, "-m", "prefect", "--no-prompt", *command]
+        done = subprocess.run(whole, cwd=HOME, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if done.returncode:
+            print(done.stdout, flush=True)
             raise SystemExit(done.returncode)
+    print(f"the deployments of {HOME / 'prefect.yaml'} are registered", flush=True)
 
 
 if __name__ == "__main__":

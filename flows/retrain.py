@@ -98,39 +98,18 @@ def draw(report: Report, out: Path, rows: list[Declaration]) -> None:
 
 
 @task(name="register a candidate", **PATIENT)
-def register(
-    at: FlowSettings, snapshot: Snapshot, report: Report, out: Path, rows: list[Declaration], recipe: Recipe, reason: str
-) -> Registered:
+def register(at: FlowSettings, snapshot: Snapshot, report: Report, out: Path, parameters: dict[str, object]) -> Registered:
     """Logs the training and makes its bundle the next version."""
     from flows import tracking
 
-    facts = [
-        ("snapshot", str(snapshot.id)),
-        ("declarations", f"{report.rows:,} to learn from, {snapshot.judged:,} later ones to be judged on"),
-        ("period", f"{snapshot.first_day} to {snapshot.last_day}"),
-        ("SHA-256 of the rows", snapshot.digest),
-        ("seed, epochs", f"{recipe.seed}, {report.epochs}"),
-        ("why it was trained", reason),
-    ]
-    parameters = {**asdict(recipe), "reason": reason, "judged": snapshot.judged}
     tags = {tracking.DATASET: snapshot.dataset, tracking.SNAPSHOT: str(snapshot.id), tracking.FLOW_RUN: str(runtime.flow_run.id or "")}
-    model = tracking.log_training(
-        at.registry(), snapshot, report, out, card.card(report.scorer.spec, facts), rows[-tracking.EXAMPLES :], parameters, tags
-    )
+    model = tracking.log_training(at.registry(), snapshot, report, out, parameters, tags)
     get_run_logger().info("%s version %s is a candidate", model.name, model.version)
     return model
 
 
-@task(name="keep the baseline", **PATIENT)
-def keep_baseline(at: FlowSettings, model: Registered, report: Report, rows: list[Declaration]) -> None:
-    """Keeps what was usual when a version was made, for watching to compare with."""
-    from core.drift import Baseline
-
-    Metadata(at.metadata).save_baseline(model, report.scorer.spec.name, Baseline.of(report.scorer, rows).to_dict())
-
-
 @task(name="gate", **PATIENT)
-def gate(at: FlowSettings, spec: DatasetSpec, snapshot: Snapshot, tables: Path, candidate: Registered) -> Verdict:
+def gate(at: FlowSettings, spec: DatasetSpec, snapshot: Snapshot, tables: Path, candidate: Registered) -> tuple[Verdict, Judged | None]:
     """Judges a candidate, as the registry gives it out, beside the version in production; the verdict is kept as tags."""
     from flows import tracking
 
@@ -139,19 +118,33 @@ def gate(at: FlowSettings, spec: DatasetSpec, snapshot: Snapshot, tables: Path, 
     judged: Judged | None = None
     try:
         challenger = verify.fn(registry, cache, candidate, spec.name, at.alert_budget)
-        judged = _judged(at, spec, tables, challenger, _champion(at, registry, champion, spec.name), candidate)
+        serving = _champion(at, registry, champion, spec.name)
+        judged = _judged(at, spec, tables, challenger, serving)
         verdict = decide(judged.challenger, judged.champion, judged.against, Policy(budget=at.alert_budget))
     except BundleError as error:
         verdict = refused(f"workers would refuse it: {error}")
-    measures = {
-        name: asdict(each)
-        for name, each in (("challenger", judged and judged.challenger), ("champion", judged and judged.champion))
-        if each
-    }
+    measures = {name: each for name, each in asdict(judged).items() if each and name != "against"} if judged else {}
     registry.tag(candidate, {tracking.GATE: "passed" if verdict.promote else "failed", tracking.REASONS: "\n".join(verdict.reasons)})
     Metadata(at.metadata).save_gate(candidate, snapshot, champion, verdict, measures)
     create_markdown_artifact(_report(candidate, champion, verdict, judged), key("gate", spec.name), verdict.reasons[0])
-    return verdict
+    return verdict, judged
+
+
+@task(name="describe", **PATIENT)
+def describe(at: FlowSettings, spec: DatasetSpec, model: Registered, facts: list[tuple[str, str]], judged: Judged | None) -> None:
+    """The model card and the gate's figures, where MLflow shows them."""
+    from flows import tracking
+
+    tracking.log_card(at.registry(), model, card.card(spec, facts, judged.challenger if judged else None), judged)
+
+
+@task(name="keep the baseline", **PATIENT)
+def keep_baseline(at: FlowSettings, model: Registered, dataset: str, rows: list[Declaration]) -> None:
+    """Keeps what was usual when a version was made, for watching to compare with: without one, none goes into production."""
+    from core.drift import Baseline
+
+    scorer = verify.fn(at.registry(), at.cache(), model, dataset, at.alert_budget)
+    Metadata(at.metadata).save_baseline(model, dataset, Baseline.of(scorer, rows).to_dict())
 
 
 @flow(name="retrain", flow_run_name="retrain {dataset}: {reason}")
@@ -181,15 +174,28 @@ def retrain(
         report = learn(spec, frozen, tables, out, recipe)
         rows = snapshots.read(spec, tables / snapshots.JUDGE)
         draw(report, out, rows)
-        candidate = register(at, frozen, report, out, rows, recipe, reason)
-        keep_baseline(at, candidate, report, rows)
-        verdict = gate(at, spec, frozen, tables, candidate)
+        candidate = register(at, frozen, report, out, {**asdict(recipe), "reason": reason, "judged": frozen.judged})
+        verdict, judged = gate(at, spec, frozen, tables, candidate)
+        describe(at, spec, candidate, _facts(frozen, report, recipe, reason), judged)
         told = f"{candidate.name} version {candidate.version}: {'; '.join(verdict.reasons)}"
         if not verdict.promote:
             get_run_logger().warning("stays a candidate: %s", told)
             return Completed(name="Candidate", message=told)
+        keep_baseline(at, candidate, dataset, rows)
         move(at.registry(), candidate)
         return Completed(name="Promoted", message=told)
+
+
+def _facts(snapshot: Snapshot, report: Report, recipe: Recipe, reason: str) -> list[tuple[str, str]]:
+    """What the card says of where a model comes from."""
+    return [
+        ("snapshot", str(snapshot.id)),
+        ("declarations", f"{report.rows:,} to learn from, {snapshot.judged:,} later ones to be judged on"),
+        ("period", f"{snapshot.first_day} to {snapshot.last_day}"),
+        ("SHA-256 of the rows", snapshot.digest),
+        ("seed, epochs", f"{recipe.seed}, {report.epochs}"),
+        ("why it was trained", reason),
+    ]
 
 
 def _champion(at: FlowSettings, registry: MlflowRegistry, model: Registered | None, dataset: str) -> Scorer | None:
@@ -201,26 +207,27 @@ def _champion(at: FlowSettings, registry: MlflowRegistry, model: Registered | No
         return None
 
 
-def _judged(
-    at: FlowSettings, spec: DatasetSpec, tables: Path, challenger: Scorer, champion: Scorer | None, candidate: Registered
-) -> Judged:
+def _judged(at: FlowSettings, spec: DatasetSpec, tables: Path, challenger: Scorer, champion: Scorer | None) -> Judged:
     from training.judge import judge
 
     past, clean = snapshots.read(spec, tables / snapshots.LEARN, PAST), snapshots.read(spec, tables / snapshots.JUDGE)
-    parity = {candidate.version: float(bundle.manifest(at.cache().path(candidate))["metrics"]["parity"])}
+    parity = {each.model.version: _parity(at, each) for each in (challenger, champion) if each}
     return judge(challenger, champion, parity, past, clean, recent.arrived(at.raw, spec, RECENT))
+
+
+def _parity(at: FlowSettings, scorer: Scorer) -> float:
+    """What a model's bundle says of itself; not a number where an older release made it, which only a challenger may not be."""
+    about = bundle.manifest(at.cache().path(Registered(*scorer.model)))
+    return float(about["metrics"].get("parity", "nan"))
 
 
 def _report(candidate: Registered, champion: Registered | None, verdict: Verdict, judged: Judged | None) -> str:
     decision = "**goes into production**" if verdict.promote else "**stays a candidate**"
     lines = [f"# {candidate.name} version {candidate.version} {decision}", "", *(f"- {reason}" for reason in verdict.reasons)]
     if judged:
-        heads = [
-            "",
-            f"version {candidate.version}",
-            *([f"version {champion.version}, in production"] if champion and judged.champion else []),
-        ]
-        models = [each for each in (judged.challenger, judged.champion) if each]
+        heads, models = ["", f"version {candidate.version}"], [judged.challenger]
+        if champion and judged.champion:
+            heads, models = [*heads, f"version {champion.version}, in production"], [*models, judged.champion]
         rows = [[title, *(form.format(getattr(each, name)) for each in models)] for name, (title, form) in _TITLES.items()]
         lines += ["", *card.table(heads, rows)]
     return "\n".join(lines) + "\n"

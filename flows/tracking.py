@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
-from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,7 +19,7 @@ from adapters.bundle import manifest
 from adapters.registry import BUNDLE, MlflowRegistry, Registered, digest_of
 from flows.metadata import Snapshot
 from schemas.datasets import DatasetSpec
-from schemas.declaration import Declaration
+from training.judge import Judged
 from training.train import Report
 
 DATASET, SNAPSHOT, GATE, REASONS, FLOW_RUN = "vigia.dataset", "vigia.snapshot", "vigia.gate", "vigia.gate.reasons", "vigia.flow_run"
@@ -26,6 +27,7 @@ DATASET, SNAPSHOT, GATE, REASONS, FLOW_RUN = "vigia.dataset", "vigia.snapshot", 
 
 EXPERIMENT_OF_SNAPSHOTS = "snapshots"
 EXAMPLES = 3
+"""How many of a bundle's golden declarations are its input example."""
 
 
 def keep_tables(registry: MlflowRegistry, spec: DatasetSpec, tables: Path, identifier: str) -> str:
@@ -55,8 +57,6 @@ def log_training(
     snapshot: Snapshot,
     report: Report,
     bundle: Path,
-    card: str,
-    examples: Sequence[Declaration],
     parameters: dict[str, Any],
     tags: dict[str, str],
 ) -> Registered:
@@ -74,9 +74,31 @@ def log_training(
                 mlflow.log_metrics({"training_loss": training, "later_loss": later}, step=epoch)
             mlflow.log_input(_dataset(snapshot), context="training")
             mlflow.log_artifacts(str(bundle / "pictures"), "pictures")
-            mlflow.log_text(card, "card.md")
-            logged = _log_model(spec, bundle, examples)
+            logged = _log_model(spec, bundle)
     return registry.register(spec.model, logged, run.info.run_id, digest_of(bundle), tags)
+
+
+def log_card(registry: MlflowRegistry, model: Registered, card: str, judged: Judged | None) -> None:
+    """Adds the card to a version and to its run, and what the gate measured to the run's metrics."""
+    with registry.translated():
+        run = registry.client.get_model_version(model.name, model.version).run_id or ""
+        registry.client.log_text(run, card, "card.md")
+        registry.client.update_model_version(model.name, model.version, description=card)
+        for name, value in asdict(judged.challenger).items() if judged else ():
+            registry.client.log_metric(run, f"gate_{name}", value)
+
+
+def register_bundle(registry: MlflowRegistry, bundle: Path, tags: dict[str, str] | None = None) -> Registered:
+    """Makes a bundle from elsewhere, such as `vigia train` writes, the next version of its model: a candidate."""
+    about = manifest(bundle)
+    spec = DatasetSpec.from_dict(about["dataset"])
+    with registry.translated():
+        mlflow.set_tracking_uri(registry.settings.mlflow_tracking_uri)
+        mlflow.set_experiment(spec.model)
+        with mlflow.start_run(run_name=f"bundle {digest_of(bundle)[:8]}", tags=tags) as run:
+            mlflow.log_metrics({name: float(value) for name, value in about["metrics"].items()})
+            logged = _log_model(spec, bundle)
+    return registry.register(spec.model, logged, run.info.run_id, digest_of(bundle), {DATASET: spec.name, **(tags or {})})
 
 
 def figures(report: Report) -> dict[str, float]:
@@ -102,12 +124,13 @@ def signature(spec: DatasetSpec) -> ModelSignature:
     return ModelSignature(Schema(given), Schema([ColSpec(kind, name) for name, kind in found.items()]))
 
 
-def _log_model(spec: DatasetSpec, bundle: Path, examples: Sequence[Declaration]) -> str:
+def _log_model(spec: DatasetSpec, bundle: Path) -> str:
     """Logs the bundle as an MLflow model and returns its id. The pictures are the run's, not the model's."""
     with tempfile.TemporaryDirectory() as scratch:
         shutil.copytree(bundle, Path(scratch) / BUNDLE, ignore=shutil.ignore_patterns("pictures"))
         names = [field.name for field in spec.fields]
-        table = pandas.DataFrame([[getattr(each, name) for name in names] for each in examples], columns=names)
+        golden = json.loads((bundle / "golden.json").read_bytes())[:EXAMPLES]
+        table = pandas.DataFrame([[each["declaration"].get(name) for name in names] for each in golden], columns=names)
         logged = mlflow.pyfunc.log_model(
             name=BUNDLE,
             loader_module="adapters.pyfunc",

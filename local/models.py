@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -18,7 +18,7 @@ from local.settings import PrefectSettings
 from schemas import datasets
 
 POLL_SECONDS = 0.5
-ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+ENDED = ("FAILED", "CRASHED", "CANCELLED")
 
 
 def main(epochs: int) -> None:
@@ -31,8 +31,8 @@ def main(epochs: int) -> None:
             print(f"{model} {version} is in production", flush=True)
         else:
             wanted.append(name)
-    server.wait([server.start("ingest", name, {}) for name in wanted])
-    server.wait([server.start("retrain", name, {"reason": "first model", "epochs": epochs}) for name in wanted])
+    server.run("ingest", wanted, {})
+    server.run("retrain", wanted, {"reason": "first model", "epochs": epochs})
     for name in wanted:
         if not in_production(registry, datasets.load(name).model):
             raise SystemExit(f"the first model of {name} did not pass the gate: its page in Prefect says why")
@@ -57,33 +57,34 @@ class Prefect:
     def __init__(self, url: str) -> None:
         self._url = url
 
-    def start(self, flow: str, dataset: str, parameters: Mapping[str, object]) -> str:
-        """Starts the flow's deployment of a dataset, and returns the id of the run."""
-        deployment = self._ask(f"/deployments/name/{flow}/{dataset.replace('_', '-')}")
-        wanted = {"parameters": {**deployment["parameters"], **parameters}, "state": {"type": "SCHEDULED"}}
-        print(f"starting {flow} {dataset}", flush=True)
-        return str(self._ask(f"/deployments/{deployment['id']}/create_flow_run", wanted)["id"])
-
-    def wait(self, runs: list[str]) -> None:
-        """Follows runs to their ends; exits with 1 and what the first failed one says."""
+    def run(self, flow: str, names: Sequence[str], parameters: Mapping[str, object]) -> None:
+        """Starts a flow for each dataset and follows them to their ends; exits with 1 and what the first failed one says."""
+        runs = {name: self._start(flow, name, parameters) for name in names}
         told = ""
-        while True:
-            states = [self._ask(f"/flow_runs/{run}") for run in runs]
-            for run in states:
-                if run["state"]["type"] in ENDED and run["state"]["type"] != "COMPLETED":
-                    raise SystemExit(f"{run['name']}: {run['state']['name']}: {run['state']['message']}")
-            under_way = [run for run in states if run["state"]["type"] not in ENDED]
-            if not under_way:
-                return
-            line = "; ".join(f"{run['name']}: {self._last_log(run['id']) or run['state']['name'].lower()}" for run in under_way)
-            if line != told:
+        while runs:
+            for name, run in list(runs.items()):
+                state = self._ask(f"/flow_runs/{run}")["state"]
+                if state["type"] == "COMPLETED":
+                    runs.pop(name)
+                elif state["type"] in ENDED:
+                    raise SystemExit(f"{flow} {name}: {state['name']}: {state['message']}")
+            line = f"{flow}: " + "; ".join(f"{name} {self._step(run)}" for name, run in runs.items())
+            if runs and line != told:
                 print(line, flush=True)
                 told = line
             time.sleep(POLL_SECONDS)
 
-    def _last_log(self, run: str) -> str:
-        found = self._ask("/logs/filter", {"logs": {"flow_run_id": {"any_": [run]}}, "sort": "TIMESTAMP_DESC", "limit": 1})
-        return " ".join(str(found[0]["message"]).split())[:100] if found else ""
+    def _start(self, flow: str, dataset: str, parameters: Mapping[str, object]) -> str:
+        """Starts the flow's deployment of a dataset, and returns the id of the run."""
+        deployment = self._ask(f"/deployments/name/{flow}/{dataset.replace('_', '-')}")
+        wanted = {"parameters": {**deployment["parameters"], **parameters}, "state": {"type": "SCHEDULED"}}
+        return str(self._ask(f"/deployments/{deployment['id']}/create_flow_run", wanted)["id"])
+
+    def _step(self, run: str) -> str:
+        """The task that the run is at."""
+        body = {"task_runs": {"flow_run_id": {"any_": [run]}}, "sort": "EXPECTED_START_TIME_DESC", "limit": 1}
+        found = self._ask("/task_runs/filter", body)
+        return str(found[0]["name"]).rpartition("-")[0] or str(found[0]["name"]) if found else "is starting"
 
     def _ask(self, path: str, body: object = None) -> Any:
         data = None if body is None else json.dumps(body).encode()

@@ -123,13 +123,8 @@ def _measure(kafka: KafkaSettings, contestant: Contestant, dataset: str, model: 
     topics = topics_of(dataset, state.name)
     ensure_topics(kafka, topics)
     _cache(model, state)
-    environment = {
-        **os.environ,
-        **{name.upper(): value for name, value in _environment(kafka, topics, dataset, state.name).items()},
-        "VIGIA_STATE_DIR": str(state),
-        "BENCH_BUNDLE": str(model),
-        "BENCH_EVENTS": str(contestant.events),
-    }
+    environment = environment_of(kafka, topics, dataset, state.name, state)
+    environment |= {"BENCH_BUNDLE": str(model), "BENCH_EVENTS": str(contestant.events)}
     process = subprocess.Popen(contestant.command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
         return _rate(_timestamps(kafka, topics.scored, contestant.events, process))
@@ -142,8 +137,9 @@ def _measure(kafka: KafkaSettings, contestant: Contestant, dataset: str, model: 
         shutil.rmtree(state, ignore_errors=True)
 
 
-def _environment(kafka: KafkaSettings, topics: TopicSettings, dataset: str, run_name: str) -> dict[str, str]:
-    return {
+def environment_of(kafka: KafkaSettings, topics: TopicSettings, dataset: str, run_name: str, state: Path) -> dict[str, str]:
+    """The environment of a worker that is measured."""
+    values = {
         "kafka_bootstrap_servers": kafka.bootstrap_servers,
         "kafka_topic_scored": topics.scored,
         "kafka_topic_anomalies": topics.anomalies,
@@ -154,7 +150,9 @@ def _environment(kafka: KafkaSettings, topics: TopicSettings, dataset: str, run_
         "worker_id": "bench",
         "web_port": str(_free_port()),
         "mlflow_tracking_uri": "http://127.0.0.1:9",  # nothing answers there: the worker serves the bundle in its cache
+        "vigia_state_dir": str(state),
     }
+    return {**os.environ, **{name.upper(): value for name, value in values.items()}}
 
 
 def _free_port() -> int:

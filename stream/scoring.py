@@ -92,7 +92,11 @@ class ScoringService(Service):
 
     def _refresh(self) -> None:
         for model in self._models:
-            model.refresh()
+            started = time.perf_counter()
+            if model.refresh():
+                metrics.MODEL_SWAPS.labels(model.spec.name).inc()
+                metrics.MODEL_LOAD_SECONDS.labels(model.spec.name).set(time.perf_counter() - started)
+            metrics.MODEL_PROBLEM.labels(model.spec.name).set(model.problem is not None)
 
     def _use_models(self) -> None:
         """The swap: batches that start from now on see the new lanes, the one under way keeps the old."""

@@ -21,7 +21,7 @@ def settings(data: Path, **more: object) -> StackSettings:
         "kafka_heap_mb": 256,
         "neo4j_heap_mb": 320,
         "simulate": False,
-        "first_model_rows": 2_000,
+        "first_model_rows": 5_000,
         "first_model_epochs": 3,
     }
     return StackSettings(vigia_data_dir=data, **{**free_ports(), **small, **more})  # type: ignore[arg-type]

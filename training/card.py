@@ -8,8 +8,9 @@ from core.gate import Measures
 from schemas.datasets import DatasetSpec
 
 
-def card(spec: DatasetSpec, facts: Sequence[tuple[str, str]], measures: Measures | None = None) -> str:
-    """The card as Markdown. `facts` are pairs of what and how much, in their order; `measures` come from the gate."""
+def card(spec: DatasetSpec, facts: Sequence[tuple[str, str]], measures: Measures | None) -> str:
+    """The card as Markdown. `facts` are pairs of what and how much, in their order; `measures` are the gate's, None when it
+    could not judge the model."""
     fields = ", ".join(f"`{field.name}`" for field in spec.modelled)
     lines = [
         f"# {spec.model}",

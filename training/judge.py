@@ -56,7 +56,7 @@ def judge(
             recent=len(recent),
             recent_alert_rate=float(model.score(recent).anomaly.mean()) if recent else 0.0,
             latency_ms=latency,
-            parity=parity.get(model.model.version, 0.0),
+            parity=parity[model.model.version],
         )
         for model, found, latency in zip(models, errors, times, strict=True)
     ]

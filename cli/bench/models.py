@@ -15,22 +15,25 @@ ROWS = 20_000
 
 def trained(directory: Path, dataset: str = "exportaciones") -> Path:
     """The bundle of a model that was trained on the simulator's history."""
-    from adapters.tables import PIECE
     from schemas import datasets
-    from simulator.generate import Generator
-    from simulator.publish import JsonLines
-    from simulator.traffic import Event
     from training.learn import Recipe
     from training.train import train
 
-    table = directory / f"{dataset}.jsonl"
-    rows = (Event(dataset, row, None) for row in Generator(dataset, SEED).history(ROWS, datetime.now(UTC).date()))
-    with table.open("wb") as file:
-        target = JsonLines(file)
-        while piece := list(itertools.islice(rows, PIECE)):
-            target.send(piece)
-    train(datasets.load(dataset), table, directory / dataset, seed=SEED, recipe=Recipe(epochs=10))
+    train(datasets.load(dataset), history(directory, dataset), directory / dataset, seed=SEED, recipe=Recipe(epochs=10))
     return directory / dataset
+
+
+def history(directory: Path, dataset: str) -> Path:
+    """A table with the simulator's last year, made if it is not there."""
+    from simulator.generate import Generator
+    from simulator.publish import JsonLines
+    from simulator.traffic import Event
+
+    table = directory / f"{dataset}.jsonl"
+    if not table.exists():
+        with table.open("wb") as file:
+            JsonLines(file).send([Event(dataset, row, None) for row in Generator(dataset, SEED).history(ROWS, datetime.now(UTC).date())])
+    return table
 
 
 def odd(dataset: str) -> list[Any]:

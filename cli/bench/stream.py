@@ -2,7 +2,7 @@
 
 import itertools
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from cli.options import BootstrapServers, kafka_settings
 
 if TYPE_CHECKING:
     from adapters.kafka import KafkaSettings
+    from local.settings import StackSettings
 
 
 def stream(
@@ -47,6 +48,16 @@ def stream(
 @contextmanager
 def _broker(bootstrap_servers: str | None, directory: Path) -> "Iterator[KafkaSettings]":
     """The broker that was named, or one for this run alone."""
+    if bootstrap_servers:
+        yield kafka_settings(bootstrap_servers)
+        return
+    with servers(directory, ["kafka"]) as stack:
+        yield kafka_settings(f"127.0.0.1:{stack.port('kafka_port')}")
+
+
+@contextmanager
+def servers(directory: Path, parts: Sequence[str]) -> "Iterator[StackSettings]":
+    """Some parts of a stack for one run alone, on free ports."""
     from rich.console import Console
 
     from cli.up import fetch_jars
@@ -54,14 +65,11 @@ def _broker(bootstrap_servers: str | None, directory: Path) -> "Iterator[KafkaSe
     from local.ports import free_ports
     from local.settings import StackSettings
 
-    if bootstrap_servers:
-        yield kafka_settings(bootstrap_servers)
-        return
     settings = StackSettings(vigia_data_dir=directory / "stack", simulate=False, **free_ports())  # type: ignore[arg-type]
-    fetch_jars(settings, Console(stderr=True))
-    supervisor = client.start(settings, ["kafka"], outlive=False)
+    fetch_jars(settings, Console(stderr=True), parts)
+    supervisor = client.start(settings, parts, outlive=False)
     try:
         client.wait(settings, supervisor)
-        yield kafka_settings(f"127.0.0.1:{settings.port('kafka_port')}")
+        yield settings
     finally:
         client.stop(settings.data)

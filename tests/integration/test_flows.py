@@ -1,9 +1,10 @@
 """The flows on real servers: PostgreSQL, MLflow with its artifacts on S3, and Prefect. Good days first, then bad ones."""
 
+import itertools
 import json
 import os
 from collections.abc import Callable, Iterator
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,25 +15,38 @@ import httpx
 import mlflow
 import pytest
 from prefect.client.schemas.objects import State
+from prefect.events.worker import EventsWorker
+from prometheus_client import CollectorRegistry, generate_latest
+from pydantic import SecretStr
 
 from adapters import bundle
 from adapters.cache import BundleCache
-from adapters.registry import MlflowRegistry, Registered, RegistrySettings, digest_of
+from adapters.kafka import TopicSettings
+from adapters.registry import MlflowRegistry, Registered, RegistrySettings
 from adapters.serving import ServedModel
 from core.errors import BundleError, ConfigurationError
-from flows import promotion
+from flows import promotion, tracking
 from flows import retrain as retraining
 from flows.ingest import ingest
 from flows.metadata import Metadata
+from flows.metrics import FlowCollector
 from flows.promotion import promote, rollback
 from flows.retrain import retrain
 from flows.settings import settings
+from flows.watch import watch
 from schemas import datasets
+from schemas.declaration import Parser
+from schemas.events import ScoredRecord
 from simulator.faults import Faults
+from simulator.generate import Drift, Generator
 from simulator.shelf import Shelf
+from stream.archive import Archive
+from stream.decide import Lane, decide
+from tests.fakes import Message
 from tests.learning import BUCKET, Learning
 from tests.proxy import Proxy
 from tests.source import serving
+from tests.workers import until
 
 DATASET = "exportaciones"
 SPEC = datasets.load(DATASET)
@@ -142,6 +156,8 @@ def test_mlflow_has_everything_that_a_data_scientist_asks_for(here: Learning, re
     assert names == {"pictures/curves.png", "pictures/errors.png", "pictures/shap_summary.png"}
     card = mlflow.artifacts.load_text(f"{found.info.artifact_uri}/card.md")
     assert card.startswith(f"# {MODEL}")
+    assert f"{found.data.metrics['gate_roc_auc']:.3f}" in card
+    assert version.description == card
 
 
 def test_the_model_that_mlflow_loads_gives_the_verdicts_of_the_bundle_and_has_a_signature(
@@ -157,8 +173,6 @@ def test_the_model_that_mlflow_loads_gives_the_verdicts_of_the_bundle_and_has_a_
     model = registry.in_production(MODEL)
     assert model is not None
     scorer = bundle.load(BundleCache(tmp_path).fetch(registry, model))
-    from schemas.declaration import Parser
-
     scores = scorer.score([Parser(SPEC).from_row(row)])
     assert found.to_dict("records") == [
         {"declaration_id": "1", "error": scores.error[0], "score": scores.score[0], "anomaly": bool(scores.anomaly[0])}
@@ -270,11 +284,7 @@ def test_with_mlflow_down_at_promotion_nothing_is_half_promoted_and_a_promotion_
 @pytest.fixture
 def damaged(here: Learning, registry: MlflowRegistry, first: State, not_a_number: Path) -> Registered:
     """A registered version whose network has not-a-number for weights."""
-    mlflow.set_tracking_uri(registry.settings.mlflow_tracking_uri)
-    mlflow.set_experiment(MODEL)
-    with mlflow.start_run() as made:
-        logged = mlflow.pyfunc.log_model(name="bundle", loader_module="adapters.pyfunc", data_path=str(not_a_number), pip_requirements=[])
-    return registry.register(MODEL, logged.model_id, made.info.run_id, digest_of(not_a_number), {})
+    return tracking.register_bundle(registry, not_a_number)
 
 
 def test_a_challenger_with_not_a_number_weights_is_refused_by_gate_promotion_and_worker(
@@ -282,7 +292,8 @@ def test_a_challenger_with_not_a_number_weights_is_refused_by_gate_promotion_and
 ) -> None:
     snapshot = Metadata(settings().metadata).snapshot(UUID(registry.client.get_model_version(MODEL, "1").tags["vigia.snapshot"]))
     assert snapshot is not None
-    verdict = retraining.gate(settings(), SPEC, snapshot, tmp_path, damaged)
+    verdict, judged = retraining.gate(settings(), SPEC, snapshot, tmp_path, damaged)
+    assert judged is None
     assert not verdict.promote
     assert "workers would refuse it" in verdict.reasons[0]
     assert registry.client.get_model_version(MODEL, damaged.version).tags["vigia.gate"] == "failed"
@@ -334,3 +345,87 @@ def test_a_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("METADATA_DATABASE_URL", raising=False)
     with pytest.raises(ConfigurationError, match=r"RAW_DATABASE_URL.*METADATA_DATABASE_URL"):
         settings()
+
+
+# -- watching -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def archive(here: Learning, registry: MlflowRegistry, first: State, tmp_path: Path) -> Callable[..., None]:
+    """Has declarations judged by the model in production, as the worker does, and archived as the archive does."""
+    model = registry.in_production(MODEL)
+    assert model is not None
+    scorer = bundle.load(BundleCache(tmp_path / "archive").fetch(registry, model), version=model.version)
+
+    def judge(declarations: list[dict[str, Any]]) -> None:
+        topic = f"declarations-{os.urandom(4).hex()}"
+        messages = [Message(topic, offset, json.dumps(each).encode()) for offset, each in enumerate(declarations)]
+        outcome = decide(messages, {topic: Lane(Parser(SPEC), scorer)}, TopicSettings(), datetime.now(UTC))
+        sink = Archive(SecretStr(here.url(here.raw)))
+        sink.open()
+        sink.apply([ScoredRecord(topic, 0, offset, verdict) for offset, verdict in enumerate(outcome.verdicts)])
+        sink.close()
+
+    return judge
+
+
+def traffic(count: int, *drift: Drift) -> list[dict[str, Any]]:
+    """Declarations from after the source's, of the same companies."""
+    return [each for each, _ in itertools.islice(Generator(DATASET, 7, drift=drift).stream(UNTIL, 0.01), count)]
+
+
+def events(here: Learning) -> list[dict[str, Any]]:
+    """Those that ask for a retraining, as Prefect has them."""
+    EventsWorker.drain_all()
+    body = {"filter": {"event": {"name": ["vigia.drift.detected"]}}}
+    return httpx.post(f"{here.prefect}/events/filter", json=body).raise_for_status().json()["events"]
+
+
+def test_usual_traffic_calls_for_nothing_and_shifted_traffic_asks_once_for_a_retraining(here: Learning, archive) -> None:
+    few = run(watch, DATASET)
+    assert "too few" in (few.message or "")
+    archive(traffic(1_500))
+    usual = run(watch, DATASET)
+    assert usual.name == "Completed", usual.message
+    assert events(here) == []
+    moved = [Drift(UNTIL, subpartida, 5.0) for subpartida in ("0603110000", "1806900000", "3004902900", "0901119000", "3304990000")]
+    archive(traffic(3_000, *moved))
+    drifted = run(watch, DATASET)
+    assert drifted.name == "Drifted"
+    assert "alert rate" in (drifted.message or "")
+    until(lambda: len(events(here)) == 1, lambda: f"{events(here)}")
+    (event,) = events(here)
+    assert event["resource"]["prefect.resource.id"] == "vigia.dataset.exportaciones"
+    again = run(watch, DATASET)
+    assert again.name == "Drifted"
+    assert "until" in (again.message or "")
+    assert len(events(here)) == 1
+    reports = here.rows("SELECT drifted, triggered FROM drift_reports ORDER BY id", database="metadata")
+    assert reports == [(False, False), (False, False), (True, True), (True, False)]
+
+
+def test_what_the_flows_recorded_is_what_prometheus_reads(here: Learning, first: State) -> None:
+    found = scraped(FlowCollector(settings(), here.prefect))
+    assert found['vigia_flow_runs_total{flow="retrain",state="completed"}'] >= 1
+    landed, rejected = (
+        found[f'vigia_ingested_rows_total{{dataset="{DATASET}",result="{each}",source="api"}}'] for each in ("landed", "rejected")
+    )
+    assert landed + rejected == ROWS
+    assert found[f'vigia_snapshot_rows{{dataset="{DATASET}"}}'] > 0
+    assert found[f'vigia_gate_measure{{dataset="{DATASET}",measure="roc_auc"}}'] > 0.5
+    assert found['vigia_flows_source_up{source="prefect"}'] == 1
+
+
+def test_metrics_that_cannot_be_read_are_left_out_and_said_to_be(here: Learning, first: State) -> None:
+    found = scraped(FlowCollector(settings(), "http://127.0.0.1:9/api"))
+    assert found['vigia_flows_source_up{source="prefect"}'] == 0
+    assert found['vigia_flows_source_up{source="raw"}'] == 1
+    assert not any(name.startswith("vigia_flow_runs") for name in found)
+
+
+def scraped(collector: FlowCollector) -> dict[str, float]:
+    """What Prometheus would read."""
+    registry = CollectorRegistry()
+    registry.register(collector)
+    lines = [line for line in generate_latest(registry).decode().splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}

@@ -12,6 +12,9 @@ from local import client, state
 from local.settings import StackSettings
 from tests.stack import settings
 
+JOBS = {"deployments", "models"}
+"""The parts that end once they are done."""
+
 Vigia = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -48,8 +51,9 @@ def test_from_nothing_to_ready_and_back_to_nothing(vigia, stack, tmp_path):
     status = vigia("status", "--json")
     assert status.returncode == 0
     parts = json.loads(status.stdout)["parts"]
-    assert {name: part["state"] for name, part in parts.items()} == {name: "done" if name == "models" else "ready" for name in parts}
-    assert set(parts) == {"kafka", "neo4j", "postgres-raw", "postgres-metadata", "mlflow", "models", "score", "graph", "archive"}
+    assert {name: part["state"] for name, part in parts.items()} == {name: "done" if name in JOBS else "ready" for name in parts}
+    servers = {"kafka", "neo4j", "postgres-raw", "postgres-metadata", "mlflow", "prefect", "source"}
+    assert set(parts) == {*servers, *JOBS, "flows", "score", "graph", "archive"}
 
     again = vigia("up", "--detach")
     assert again.returncode == 1

@@ -3,27 +3,57 @@
 import itertools
 import json
 import os
+import re
 import signal
+import threading
+import urllib.request
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from typing import NamedTuple
 
+import msgspec
 import neo4j
 import psycopg
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Message, Producer
 
+from adapters.cache import BundleCache
 from adapters.kafka import TopicSettings
-from adapters.registry import MlflowRegistry, RegistrySettings
+from adapters.registry import MlflowRegistry, Registered, RegistrySettings
+from flows.tracking import register_bundle
 from local import client, state
+from local.models import Prefect
 from local.settings import StackSettings
 from schemas import datasets
-from simulator.generate import Generator
+from schemas.events import Model
+from simulator.generate import Drift, Generator
 from tests.stack import running, settings
 from tests.workers import read_committed, until
 
 TOPICS = TopicSettings()
 GARBAGE = [b"no JSON", b"{}", b"\xff\xfe", b'{"declaration_id": "x"}', b'["a", "b"]']
+
+
+class Declared(NamedTuple):
+    """What is remembered of a published declaration."""
+
+    dataset: str
+    declaration_id: str
+    empresa: str
+    subpartida: str
+    puerto: str
+
+
+class Verdict(msgspec.Struct):
+    """What is looked at of a verdict."""
+
+    event_id: str
+    declaration_id: str
+    dataset: str
+    anomaly: bool
+    model: Model
 
 
 class Whole:
@@ -32,8 +62,55 @@ class Whole:
     def __init__(self, stack: StackSettings) -> None:
         self.stack = stack
         self.kafka = f"127.0.0.1:{stack.port('kafka_port')}"
-        self.published: list[tuple[str, dict]] = []
-        self._events = {name: Generator(name, seed=5).stream(datetime(2026, 3, 1, tzinfo=UTC), 0.02) for name in datasets.names()}
+        self.published: list[Declared] = []
+        # The companies that the first models know, and whose habits they have.
+        self._events = {name: Generator(name, seed=7).stream(datetime.now(UTC), 0.01) for name in datasets.names()}
+        self.registry = MlflowRegistry(RegistrySettings(mlflow_tracking_uri=f"http://127.0.0.1:{stack.port('mlflow_port')}"))
+        self.prefect = Prefect(f"http://127.0.0.1:{stack.port('prefect_port')}/api")
+
+    def drift(self, subpartidas: list[str], factor: float) -> None:
+        """From now on, these cost so many times as much."""
+        changes = [Drift(date(2026, 1, 1), subpartida, factor) for subpartida in subpartidas]
+        self._events["exportaciones"] = Generator("exportaciones", seed=7, drift=changes).stream(datetime.now(UTC), 0.01)
+
+    @contextmanager
+    def flowing(self, rate: float) -> Iterator[None]:
+        """Declarations keep coming at a rate."""
+        enough = threading.Event()
+
+        def publish() -> None:
+            while not enough.is_set():
+                self.publish(int(rate / 2), rate)
+
+        thread = threading.Thread(target=publish)
+        thread.start()
+        try:
+            yield
+        finally:
+            enough.set()
+            thread.join()
+
+    def scores_with(self) -> str:
+        """The version that the worker says it scores exports with; nothing while it does not answer."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.stack.port('score_web_port')}/metrics", timeout=5) as answer:
+                found = re.search(r'vigia_model_info\{dataset="exportaciones",.*version="(.*)"\} 1', answer.read().decode())
+        except OSError:
+            return ""
+        return found[1] if found else ""
+
+    def alert_rates(self, since: datetime) -> dict[str, float]:
+        """By version, the share of the exports judged since then that raised an alert."""
+        query = "SELECT model_version, avg(anomaly::int)::float FROM verdicts WHERE dataset = 'exportaciones' AND scored_at > %s GROUP BY 1"
+        with psycopg.connect(self.stack.database_url("raw", "postgres_raw_port")) as connection:
+            return dict(connection.execute(query, [since]).fetchall())
+
+    def learning(self) -> str:
+        """What watching and retraining have come to."""
+        with psycopg.connect(self.stack.database_url("vigia", "postgres_metadata_port")) as connection:
+            reports = connection.execute("SELECT dataset, verdicts, drifted, triggered FROM drift_reports ORDER BY id").fetchall()
+            gates = connection.execute("SELECT version, promote, reasons FROM gates").fetchall()
+        return f"drift reports {reports}, gates {gates}"
 
     def publish(self, count: int, rate: float | None = None) -> None:
         """As an upstream system does, with a plain client; every fifth declaration is one of controlled substances."""
@@ -42,19 +119,23 @@ class Whole:
             dataset = "sustancias_controladas" if number % 5 == 0 else "exportaciones"
             declaration, _ = next(self._events[dataset])
             producer.produce(datasets.load(dataset).topic, json.dumps(declaration), declaration["empresa"])
-            self.published.append((dataset, declaration))
+            self.published.append(Declared(dataset, *(declaration[field] for field in Declared._fields[1:])))
             if rate and number % 100 == 0:
                 producer.poll(100 / rate)
         producer.flush()
 
-    def verdicts(self) -> list[dict]:
-        return [json.loads(message.value()) for message in read_committed(self.kafka, TOPICS.scored)]
-
-    def wait_for_verdicts(self) -> list[dict]:
+    def wait_for_verdicts(self) -> list[Verdict]:
         """The verdicts, once there are as many as declarations; each must be there once."""
-        until(lambda: len(self.verdicts()) >= len(self.published), lambda: f"{len(self.verdicts())} of {len(self.published)} verdicts")
-        verdicts = self.verdicts()
-        assert Counter(verdict["declaration_id"] for verdict in verdicts) == Counter(d["declaration_id"] for _, d in self.published)
+        found: list[Message] = []
+
+        def all_there() -> bool:
+            found[:] = read_committed(self.kafka, TOPICS.scored)
+            return len(found) >= len(self.published)
+
+        until(all_there, lambda: f"{len(found)} of {len(self.published)} verdicts")
+        decode = msgspec.json.Decoder(Verdict).decode
+        verdicts = [decode(message.value() or b"") for message in found]
+        assert sorted(verdict.declaration_id for verdict in verdicts) == sorted(each.declaration_id for each in self.published)
         return verdicts
 
     def relations(self) -> Counter:
@@ -68,12 +149,13 @@ class Whole:
 
     def grouped(self) -> Counter:
         """The same from what was published."""
-        return Counter((name, d["empresa"], d["subpartida"], d["puerto"]) for name, d in self.published)
+        return Counter((each.dataset, each.empresa, each.subpartida, each.puerto) for each in self.published)
 
     def archived(self) -> tuple[int, int]:
-        """Declarations and verdicts in PostgreSQL."""
+        """Declarations from the stream and verdicts in PostgreSQL."""
+        query = "SELECT (SELECT count(*) FROM declarations WHERE source = 'stream'), (SELECT count(*) FROM verdicts)"
         with psycopg.connect(self.stack.database_url("raw", "postgres_raw_port")) as connection:
-            return tuple(connection.execute("SELECT (SELECT count(*) FROM declarations), (SELECT count(*) FROM verdicts)").fetchone())
+            return tuple(connection.execute(query).fetchone())
 
     def settle(self) -> None:
         """Waits until the sinks have everything, and nothing more than that."""
@@ -85,7 +167,7 @@ class Whole:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
-    with running(settings(tmp_path_factory.mktemp("whole"))) as stack:
+    with running(settings(tmp_path_factory.mktemp("whole"), watch_cron="*/2 * * * *")) as stack:
         yield Whole(stack)
 
 
@@ -100,11 +182,9 @@ def test_what_is_published_is_judged_once_drawn_in_the_graph_and_archived(whole:
     letters = read_committed(whole.kafka, TOPICS.dead_letter)
     assert Counter(letter.value() for letter in letters) == Counter(itertools.islice(itertools.cycle(GARBAGE), 20))
     alerts = {json.loads(message.value())["event_id"] for message in read_committed(whole.kafka, TOPICS.anomalies)}
-    assert alerts == {verdict["event_id"] for verdict in verdicts if verdict["anomaly"]}
+    assert alerts == {verdict.event_id for verdict in verdicts if verdict.anomaly}
     assert alerts
-    assert {(verdict["model"]["name"], verdict["model"]["version"]) for verdict in verdicts} == {
-        (datasets.load(name).model, "1") for name in datasets.names()
-    }
+    assert {verdict.model for verdict in verdicts} == {Model(datasets.load(name).model, "1") for name in datasets.names()}
     whole.settle()
 
 
@@ -120,17 +200,52 @@ def test_a_worker_that_is_killed_is_started_again_and_nothing_is_lost_or_doubled
     whole.settle()
 
 
-def test_a_promoted_model_takes_over_while_declarations_flow(whole: Whole) -> None:
-    registry = MlflowRegistry(RegistrySettings(mlflow_tracking_uri=f"http://127.0.0.1:{whole.stack.port('mlflow_port')}"))
-    model = datasets.load("exportaciones").model
-    bundle = whole.stack.data / "training" / "exportaciones"
-    assert registry.register(model, bundle, {}, {}, "production").version == "2"
+def test_a_promotion_and_a_rollback_from_prefect_while_declarations_flow_judge_each_of_them_once(whole: Whole) -> None:
+    registry, model = whole.registry, datasets.load("exportaciones").model
+    first = registry.in_production(model)
+    assert first == Registered(model, "1")
+    bundle = BundleCache(whole.stack.data / "elsewhere").fetch(registry, first)
+    second = register_bundle(registry, bundle)
+    for flow, parameters, wanted in (("promote", {"version": second.version}, second), ("rollback", {}, first)):
+        with whole.flowing(500):
+            whole.prefect.run(flow, ["by-hand"], {"dataset": "exportaciones", **parameters})
+            assert registry.in_production(model) == wanted
+            until(lambda version=wanted.version: whole.scores_with() == version, lambda: f"still {whole.scores_with()}")
+    verdicts = whole.wait_for_verdicts()
+    versions = Counter(verdict.model.version for verdict in verdicts if verdict.dataset == "exportaciones")
+    assert set(versions) == {first.version, second.version}
+    whole.settle()
 
-    def version_two() -> bool:
-        whole.publish(50)
-        return any(verdict["model"] == {"name": model, "version": "2"} for verdict in whole.verdicts())
 
-    until(version_two, lambda: "no verdict by version 2")
+def test_a_worker_that_dies_during_a_swap_serves_what_it_had_or_what_it_should_have(whole: Whole) -> None:
+    registry, model = whole.registry, datasets.load("exportaciones").model
+    with whole.flowing(500):
+        for version in ("2", "1"):
+            registry.promote(Registered(model, version))
+            status = state.read(whole.stack.data)
+            assert status
+            os.kill(status.parts["score"].pid or 0, signal.SIGKILL)
+            until(lambda version=version: whole.scores_with() == version, lambda: f"still {whole.scores_with()}")
+    verdicts = whole.wait_for_verdicts()
+    assert {verdict.model.version for verdict in verdicts} == {"1", "2"}
+    whole.settle()
+
+
+def test_traffic_that_has_shifted_is_noticed_and_answered_by_a_promoted_model_with_nobody_touching_anything(whole: Whole) -> None:
+    registry, model = whole.registry, datasets.load("exportaciones").model
+    before = registry.in_production(model)
+    assert registry.in_production(model) == Registered(model, "1")
+    since = datetime.now(UTC)
+    whole.drift(["0603110000", "1806900000", "3004902900", "3304990000", "0901119000"], 3.0)
+    with whole.flowing(200):
+        until(lambda: registry.in_production(model) != before, whole.learning, patience=280)
+    promoted = registry.in_production(model)
+    assert promoted is not None
+    until(lambda: whole.scores_with() == promoted.version, lambda: f"still {whole.scores_with()}")
+    tags = registry.client.get_model_version(model, promoted.version).tags
+    assert tags["vigia.gate"] == "passed"
+    rates = whole.alert_rates(since)
+    assert rates[promoted.version] < rates["1"] / 2, "the new model knows the new prices"
     whole.wait_for_verdicts()
     whole.settle()
 
@@ -143,5 +258,7 @@ def test_after_down_and_up_everything_is_as_it_was_and_goes_on(whole: Whole) -> 
     assert whole.relations() == before
     whole.publish(500)
     verdicts = whole.wait_for_verdicts()
-    assert verdicts[-1]["model"]["version"] in ("1", "2")
+    now = {name: whole.registry.in_production(datasets.load(name).model) for name in datasets.names()}
+    assert all(now.values())
+    assert {(each.dataset, each.model.version) for each in verdicts[-500:]} == {(name, each.version) for name, each in now.items()}
     whole.settle()

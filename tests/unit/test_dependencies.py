@@ -32,12 +32,16 @@ def test_what_holds_a_model_installs_without_faust() -> None:
 @pytest.mark.parametrize(
     ("module", "absent"),
     [
-        ("stream.__main__", ("torch", "onnx", "mlflow", "pandas")),
+        ("stream.__main__", ("torch", "onnx", "mlflow", "pandas", "prefect", "fastapi")),
         ("stream.archive", ("torch", "mlflow")),
         ("graph.writer", ("torch", "faust", "confluent_kafka")),
         ("adapters.bundle", ("torch", "faust", "confluent_kafka", "mlflow")),
         ("training.train", ("faust", "confluent_kafka", "neo4j", "mlflow")),
-        ("cli.main", ("torch", "faust", "confluent_kafka", "neo4j", "mlflow", "numpy", "pyarrow")),
+        ("flows.retrain", ("torch", "mlflow", "pandas", "sklearn", "faust", "confluent_kafka")),
+        ("flows.deploy", ("prefect", "torch", "mlflow", "psycopg")),
+        ("local.models", ("prefect", "torch", "mlflow")),
+        ("simulator.api", ("prefect", "torch", "mlflow", "confluent_kafka", "psycopg")),
+        ("cli.main", ("prefect", "torch", "faust", "confluent_kafka", "neo4j", "mlflow", "numpy", "pyarrow")),
     ],
 )
 def test_importing_a_process_imports_nothing_of_the_others(module: str, absent: tuple[str, ...]) -> None:
