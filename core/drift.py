@@ -226,7 +226,8 @@ def retrain_due(report: Report, last_triggered: datetime | None, now: datetime, 
     """Whether to trigger a retraining, and why: when the traffic has drifted and the last trigger is `cool_down` or more
     past. Both times have a time zone, or neither."""
     if not report.drifted:
-        return False, f"nothing in {report.rows:,} verdicts calls for retraining"
+        few = next((each.sentence for each in report.signals if each.measure == "rows"), None)
+        return False, few or f"nothing in {report.rows:,} verdicts calls for retraining"
     why = "; ".join(report.reasons)
     if last_triggered is not None and now < last_triggered + cool_down:
         return False, f"the last retraining was triggered at {last_triggered.isoformat(' ', 'minutes')}, less than {cool_down} ago: {why}"

@@ -1,22 +1,35 @@
 """The real servers of the learning half, for tests: two PostgreSQL databases, MLflow on S3, and Prefect."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from random import Random
+from typing import Any, ClassVar
 
 import boto3
 import httpx
 import psycopg
 import pytest
 from moto.server import ThreadedMotoServer
+from prefect.client.schemas.objects import State
 from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from psycopg import sql
 
+from adapters.registry import MlflowRegistry, RegistrySettings
+from flows.ingest import ingest
+from flows.retrain import retrain
 from local.settings import StackSettings
+from schemas import datasets
+from schemas.datasets import DatasetSpec
+from simulator.faults import Faults
+from simulator.generate import Drift, Generator
+from simulator.shelf import Shelf
+from tests.source import serving
 from tests.stack import running, settings, unique
 
 BUCKET = "models"
@@ -67,6 +80,75 @@ class Learning:
         """The newest run of a flow, as Prefect's page has it."""
         body = {"flows": {"name": {"any_": [flow]}}, "sort": "EXPECTED_START_TIME_DESC", "limit": 1}
         return httpx.post(f"{self.prefect}/flow_runs/filter", json=body).raise_for_status().json()[0]
+
+
+@dataclass(frozen=True)
+class Flows:
+    """The flows of one dataset, with a source of its own that fails one call in five and breaks one row in a hundred."""
+
+    learning: Learning
+    dataset: str
+
+    ROWS: ClassVar[int] = 4_000
+    UNTIL: ClassVar[date] = date(2026, 3, 15)
+    EPOCHS: ClassVar[int] = 3
+
+    @property
+    def spec(self) -> DatasetSpec:
+        return datasets.load(self.dataset)
+
+    @property
+    def model(self) -> str:
+        return self.spec.model
+
+    @property
+    def registry(self) -> MlflowRegistry:
+        return MlflowRegistry(RegistrySettings(mlflow_tracking_uri=self.learning.mlflow))
+
+    @contextmanager
+    def sourced(self, state: Path) -> Iterator["Flows"]:
+        """The source serves, and what the flows read from the environment is there."""
+        shelf = Shelf(self.dataset, rows=self.ROWS, seed=7, until=self.UNTIL, per_day=5_700, broken_share=0.01)
+        before_midnight = datetime.combine(self.UNTIL, time(), UTC) - timedelta(minutes=1)
+        faults = Faults(Random(3), failing_share=0.2)
+        with serving({self.dataset: shelf}, before_midnight, faults) as client, pytest.MonkeyPatch.context() as patch:
+            for name, value in self.learning.environment(str(client.base_url), state).items():
+                patch.setenv(name, value)
+            patch.setenv("PAGE_ROWS", "200")
+            yield self
+
+    def run(self, flow: Callable[..., Any], *arguments: Any, **options: Any) -> State:
+        """The final state of a flow."""
+        return flow(*arguments, **options, return_state=True)
+
+    def ingest(self, **options: Any) -> State:
+        return self.run(ingest, self.dataset, **options)
+
+    def retrain(self, **options: Any) -> State:
+        return self.run(retrain, self.dataset, until=self.UNTIL, epochs=self.EPOCHS, **options)
+
+    def first_model(self) -> State:
+        """What a data scientist has after a first day."""
+        self.ingest()
+        return self.retrain(reason="first model")
+
+    def production(self) -> str | None:
+        found = self.registry.in_production(self.model)
+        return found.version if found else None
+
+    def versions(self) -> list[Any]:
+        """All there are, the newest first."""
+        found = self.registry.client.search_model_versions(f"name='{self.model}'")
+        return sorted(found, key=lambda each: -int(each.version))
+
+    def counted(self) -> tuple[int, int]:
+        """Declarations and rejected rows in the raw database."""
+        ((declarations, rejected),) = self.learning.rows("SELECT (SELECT count(*) FROM declarations), (SELECT count(*) FROM rejected_rows)")
+        return declarations, rejected
+
+    def traffic(self, count: int, *drift: Drift) -> list[dict[str, Any]]:
+        """Declarations from after the source's, of the same companies."""
+        return [each for each, _ in islice(Generator(self.dataset, 7, drift=drift).stream(self.UNTIL, 0.01), count)]
 
 
 @contextmanager
