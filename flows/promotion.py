@@ -17,7 +17,7 @@ from flows.tasks import PATIENT, DatasetName, key
 from schemas import datasets
 
 
-@task(name="verify", **PATIENT)
+@task(name="verify", task_run_name="verify", **PATIENT)
 def verify(registry: MlflowRegistry, cache: BundleCache, model: Registered, dataset: str, budget: float) -> Scorer:
     """Fetches a version as a worker would, and loads it; raises BundleError when a worker would refuse it."""
     try:
@@ -30,13 +30,13 @@ def verify(registry: MlflowRegistry, cache: BundleCache, model: Registered, data
     return scorer
 
 
-@task(name="move the alias", **PATIENT)
+@task(name="move the alias", task_run_name="move the alias", **PATIENT)
 def move(registry: MlflowRegistry, model: Registered) -> Registered | None:
     """Puts a verified version into production; returns the one that was."""
     return registry.promote(model)
 
 
-@task(name="move the alias back", **PATIENT)
+@task(name="move the alias back", task_run_name="move the alias back", **PATIENT)
 def move_back(registry: MlflowRegistry, target: Registered) -> None:
     """Puts a verified earlier version back into production."""
     registry.restore(target)

@@ -43,7 +43,7 @@ PAST, RECENT, SUMMARY = 50_000, 2_000, 300
 explained for the summary picture; at most."""
 
 
-@task(name="take a snapshot", **PATIENT)
+@task(name="take a snapshot", task_run_name="take a snapshot", **PATIENT)
 def take_snapshot(at: FlowSettings, spec: DatasetSpec, window: snapshots.Window, into: Path) -> Snapshot:
     """Freezes the declarations of a window, and records what was looked at."""
     from flows import tracking
@@ -61,7 +61,7 @@ def take_snapshot(at: FlowSettings, spec: DatasetSpec, window: snapshots.Window,
     return known
 
 
-@task(name="fetch a snapshot", **PATIENT)
+@task(name="fetch a snapshot", task_run_name="fetch a snapshot", **PATIENT)
 def fetch_snapshot(at: FlowSettings, spec: DatasetSpec, identifier: UUID, into: Path) -> Snapshot:
     """Brings the tables of an earlier snapshot back, so that its run is repeated on the very same rows."""
     from flows import tracking
@@ -73,7 +73,7 @@ def fetch_snapshot(at: FlowSettings, spec: DatasetSpec, identifier: UUID, into: 
     return snapshot
 
 
-@task(name="learn", **ONCE)
+@task(name="learn", task_run_name="learn", **ONCE)
 def learn(spec: DatasetSpec, snapshot: Snapshot, tables: Path, out: Path, recipe: Recipe) -> Report:
     """Trains on the snapshot's earlier rows; raises TrainingError when they are not fit to learn from, or make no model."""
     from training.train import train
@@ -89,7 +89,7 @@ def learn(spec: DatasetSpec, snapshot: Snapshot, tables: Path, out: Path, recipe
     return train(spec, tables / snapshots.LEARN, out, seed=recipe.seed, progress=progress, recipe=recipe)
 
 
-@task(name="draw", **ONCE)
+@task(name="draw", task_run_name="draw", **ONCE)
 def draw(report: Report, out: Path, rows: list[Declaration]) -> None:
     """The summary picture of the Shapley values, beside the pictures of the training."""
     from training import pictures
@@ -97,7 +97,7 @@ def draw(report: Report, out: Path, rows: list[Declaration]) -> None:
     pictures.summary(out / "pictures" / "shap_summary.png", report.scorer, rows[-SUMMARY:])
 
 
-@task(name="register a candidate", **PATIENT)
+@task(name="register a candidate", task_run_name="register a candidate", **PATIENT)
 def register(at: FlowSettings, snapshot: Snapshot, report: Report, out: Path, parameters: dict[str, object]) -> Registered:
     """Logs the training and makes its bundle the next version."""
     from flows import tracking
@@ -108,7 +108,7 @@ def register(at: FlowSettings, snapshot: Snapshot, report: Report, out: Path, pa
     return model
 
 
-@task(name="gate", **PATIENT)
+@task(name="gate", task_run_name="gate", **PATIENT)
 def gate(at: FlowSettings, spec: DatasetSpec, snapshot: Snapshot, tables: Path, candidate: Registered) -> tuple[Verdict, Judged | None]:
     """Judges a candidate, as the registry gives it out, beside the version in production; the verdict is kept as tags."""
     from flows import tracking
@@ -126,11 +126,12 @@ def gate(at: FlowSettings, spec: DatasetSpec, snapshot: Snapshot, tables: Path, 
     measures = {name: each for name, each in asdict(judged).items() if each and name != "against"} if judged else {}
     registry.tag(candidate, {tracking.GATE: "passed" if verdict.promote else "failed", tracking.REASONS: "\n".join(verdict.reasons)})
     Metadata(at.metadata).save_gate(candidate, snapshot, champion, verdict, measures)
-    create_markdown_artifact(_report(candidate, champion, verdict, judged), key("gate", spec.name), verdict.reasons[0])
+    told = f"version {candidate.version} {'goes into production' if verdict.promote else 'stays a candidate'}: {verdict.reasons[0]}"
+    create_markdown_artifact(_report(candidate, champion, verdict, judged), key("gate", spec.name), told)
     return verdict, judged
 
 
-@task(name="describe", **PATIENT)
+@task(name="describe", task_run_name="describe", **PATIENT)
 def describe(at: FlowSettings, spec: DatasetSpec, model: Registered, facts: list[tuple[str, str]], judged: Judged | None) -> None:
     """The model card and the gate's figures, where MLflow shows them."""
     from flows import tracking
@@ -138,7 +139,7 @@ def describe(at: FlowSettings, spec: DatasetSpec, model: Registered, facts: list
     tracking.log_card(at.registry(), model, card.card(spec, facts, judged.challenger if judged else None), judged)
 
 
-@task(name="keep the baseline", **PATIENT)
+@task(name="keep the baseline", task_run_name="keep the baseline", **PATIENT)
 def keep_baseline(at: FlowSettings, model: Registered, dataset: str, rows: list[Declaration]) -> None:
     """Keeps what was usual when a version was made, for watching to compare with: without one, none goes into production."""
     from core.drift import Baseline

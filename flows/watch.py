@@ -27,7 +27,7 @@ DRIFTED = "vigia.drift.detected"
 """The event that the deployment `retrain` waits for; its resource is `vigia.dataset.` and the dataset's name."""
 
 
-@task(name="look", **PATIENT)
+@task(name="look", task_run_name="look", **PATIENT)
 def look(at: FlowSettings, spec: DatasetSpec, model: Registered, since: datetime, most: int) -> Report | None:
     """The recent verdicts of the version in production against its baseline; None when it has none."""
     baseline = Metadata(configuration.migrated(at.metadata)).baseline(model)
@@ -38,7 +38,7 @@ def look(at: FlowSettings, spec: DatasetSpec, model: Registered, since: datetime
     return compare(Baseline.from_dict(baseline), scorer, found.declarations, found.scores)
 
 
-@task(name="record", **PATIENT)
+@task(name="record", task_run_name="record", **PATIENT)
 def record(at: FlowSettings, dataset: str, model: Registered, report: Report, cool_down: timedelta, now: datetime) -> tuple[bool, str]:
     """Keeps the report; whether a retraining is due now, and why or why not."""
     metadata = Metadata(at.metadata)

@@ -84,7 +84,7 @@ class Prefect:
         """The task that the run is at."""
         body = {"task_runs": {"flow_run_id": {"any_": [run]}}, "sort": "EXPECTED_START_TIME_DESC", "limit": 1}
         found = self._ask("/task_runs/filter", body)
-        return str(found[0]["name"]).rpartition("-")[0] or str(found[0]["name"]) if found else "is starting"
+        return str(found[0]["name"]) if found else "is starting"
 
     def _ask(self, path: str, body: object = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
