@@ -33,6 +33,8 @@ class BundleCache:
         """The version's bundle, from the disk or else from the registry; raises Unavailable, and BundleError for one that is not
         the one that was registered."""
         target = self.path(model)
+        if target.is_dir() and not _is(model, target):  # the same number of another registry, or damaged
+            self.discard(model)
         if not target.is_dir():
             target.parent.mkdir(parents=True, exist_ok=True)
             arriving = Path(tempfile.mkdtemp(prefix=".arriving-", dir=target.parent))
@@ -57,10 +59,15 @@ class BundleCache:
         shutil.rmtree(self.path(model), ignore_errors=True)
 
 
+def _is(model: Registered, bundle: Path) -> bool:
+    """Whether a directory has the manifest that was registered, as far as that is known."""
+    return not model.digest or ((bundle / MANIFEST).is_file() and digest_of(bundle) == model.digest)
+
+
 def _verify(model: Registered, bundle: Path) -> None:
     if not (bundle / MANIFEST).is_file():
         raise BundleError(f"what the registry has as {model.name} version {model.version} is no bundle: it has no {MANIFEST}")
-    if model.digest and digest_of(bundle) != model.digest:
+    if not _is(model, bundle):
         raise BundleError(
             f"{model.name} version {model.version} is not the bundle that was registered (its SHA-256 differs): register it again"
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import psycopg
+import psycopg.conninfo
 from pydantic import SecretStr
 from sqlalchemy.exc import DBAPIError
 
@@ -35,6 +36,7 @@ class Database:
         """A connection in autocommit mode; raises Unavailable when nothing answers, ConfigurationError for a malformed URL."""
         with self.translated():
             try:
+                self._check()
                 return psycopg.connect(
                     self.url.get_secret_value(),
                     autocommit=True,
@@ -46,8 +48,15 @@ class Database:
             except psycopg.ProgrammingError:
                 # The driver's message repeats the URL, password included.
                 raise ConfigurationError(
-                    f"{self.setting} is no address of a database: give postgresql://user:password@host:port/database"
+                    f"{self.setting} is no address of a database: give postgresql://user:password@host:port/database, "
+                    "with %40 for an @ in the password"
                 ) from None
+
+    def _check(self) -> None:
+        """Raises psycopg.ProgrammingError for an address whose password would be taken for a part of the host, and quoted as one."""
+        known = psycopg.conninfo.conninfo_to_dict(self.url.get_secret_value())
+        if "@" in str(known.get("host", "")):
+            raise psycopg.ProgrammingError("an @ in the password, which must be written as %40")
 
     @contextmanager
     def translated(self) -> Iterator[None]:

@@ -66,8 +66,8 @@ class MlflowRegistry:
     """The registry on an MLflow server. Every method raises Unavailable when the server does not answer."""
 
     def __init__(self, settings: RegistrySettings) -> None:
-        # MLflow's own defaults wait minutes for a server that is down; a worker has a cached model and asks again soon.
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+        # MLflow's own defaults wait minutes for a server that is down; whoever asks us asks again by itself.
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
         # Logs are for machines.
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")

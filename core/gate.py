@@ -11,7 +11,7 @@ NEVER = 1e-6
 
 @dataclass(frozen=True)
 class Measures:
-    """What one model does on the same declarations as the other: latest ones that neither learned from, some altered on purpose."""
+    """What one model does on the same declarations as the other: later ones than the challenger learned from, some altered on purpose."""
 
     rows: int
     """Untouched declarations that were judged."""

@@ -37,8 +37,10 @@ def main() -> int:
     registry = CollectorRegistry()
     registry.register(FlowCollector(at, url))
     start_http_server(at.metrics_port, at.metrics_bind, registry)
+    from prefect.utilities.processutils import setup_signal_handlers_worker
     from prefect.workers.process import ProcessWorker
 
+    setup_signal_handlers_worker(os.getpid(), "the flows' worker", logging.info)
     asyncio.run(ProcessWorker(work_pool_name=POOL, limit=TOGETHER, name=f"flows-{os.getpid()}").start())
     return 0
 

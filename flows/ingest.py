@@ -13,7 +13,7 @@ from prefect.states import Completed
 from flows import settings as configuration
 from flows.landing import Landed, Landing
 from flows.source import SourceApi
-from flows.tasks import PATIENT, DatasetName, key
+from flows.tasks import PATIENT, DatasetName, key, prepare
 from schemas import datasets
 from schemas.declaration import Parser
 from training.card import table
@@ -32,17 +32,23 @@ def land_page(api: SourceApi, landing: Landing, parser: Parser, number: int, lim
 
 
 @flow(name="ingest", flow_run_name="ingest {dataset}")
-def ingest(dataset: DatasetName = "exportaciones", most_pages: int = 10_000) -> State:
-    """Brings every declaration that the source has and we have not; a run that breaks off goes on where it was."""
+def ingest(dataset: DatasetName = "exportaciones", most_pages: int = 10_000, from_the_start: bool = False) -> State:
+    """Brings every declaration that the source has and we have not; a run that breaks off goes on where it was.
+
+    Read `from_the_start` a source whose cursors have changed: what is known by its id is not doubled.
+    """
     at = configuration.settings()
     spec = datasets.load(dataset)
-    api, landing = SourceApi(at.source_api_url, at.source_timeout_seconds), Landing(configuration.migrated(at.raw), dataset)
+    prepare(at)
+    api, landing = SourceApi(at.source_api_url, at.source_timeout_seconds), Landing(at.raw, dataset)
     total, reasons, started = Landed(), Counter[str](), time.perf_counter()
     try:
+        if from_the_start:
+            landing.restart()
         for number in range(1, most_pages + 1):
             landed = land_page(api, landing, Parser(spec), number, at.page_rows, reasons)
             total += landed
-            if landed.rows < at.page_rows:
+            if not landed.rows:
                 break
     finally:
         api.close()

@@ -21,9 +21,15 @@ MOST_REJECTED = 0.95
 """A page of at least so many rows of which more than this share is rejected is not what we think it is."""
 
 DECLARED = "dataset, declaration_id, empresa, subpartida, puerto, fecha, source, declaration"
-STAGING = f"CREATE TEMPORARY TABLE arriving ON COMMIT DELETE ROWS AS SELECT {DECLARED} FROM declarations WHERE false"  # noqa: S608
+REJECTED = "source, dataset, page, line, code, field, message, content"
+STAGING = f"""
+CREATE TEMPORARY TABLE arriving ON COMMIT DELETE ROWS AS SELECT {DECLARED} FROM declarations WHERE false;
+CREATE TEMPORARY TABLE refused ON COMMIT DELETE ROWS AS SELECT {REJECTED} FROM rejected_rows WHERE false
+"""  # noqa: S608  # made of constants
+COPY_REJECTED = f"COPY refused ({REJECTED}) FROM STDIN"
+KEEP_REJECTED = f"INSERT INTO rejected_rows ({REJECTED}) SELECT {REJECTED} FROM refused ON CONFLICT DO NOTHING"  # noqa: S608
+RESTART = "UPDATE source_positions SET cursor = '' WHERE source = %s AND dataset = %s"
 COPY_DECLARATIONS = f"COPY arriving ({DECLARED}) FROM STDIN"
-COPY_REJECTED = "COPY rejected_rows (source, dataset, page, line, code, field, message, content) FROM STDIN"
 # Sorted, so that whoever lands or archives at the same time waits instead of deadlocking.
 KEEP = f"""
 INSERT INTO declarations ({DECLARED})
@@ -70,6 +76,11 @@ class Landing:
             row = self._connected().execute(LOCK_POSITION.removesuffix(" FOR UPDATE"), self._key).fetchone()
         return row[0] if row else ""
 
+    def restart(self) -> None:
+        """Reads from the very start again; what is known by its id stays as it is."""
+        with self._database.translated():
+            self._connected().execute(RESTART, self._key)
+
     def land(self, page: Page) -> Landed | None:
         """Lands a page, or returns None when somebody else has landed it meanwhile.
 
@@ -96,6 +107,7 @@ class Landing:
                         copy.write_row(
                             (*self._key, page.cursor, each.line, each.why.code, each.why.field, each.why.message, _plain(each.content))
                         )
+                database.execute(KEEP_REJECTED)
             database.execute(SAVE_POSITION, (page.following, len(page), len(page.rejected), *self._key))
         return Landed(new, len(page.declarations) - new, len(page.rejected))
 

@@ -111,14 +111,14 @@ class Metadata:
         return row[0] if row else None
 
     def save_drift(
-        self, dataset: str, model: Registered, verdicts: int, drifted: bool, triggered: bool, signals: Sequence[dict[str, Any]]
+        self, run: UUID, dataset: str, model: Registered, verdicts: int, drifted: bool, triggered: bool, signals: Sequence[dict[str, Any]]
     ) -> None:
-        """Keeps what watching found."""
+        """Keeps what a run of watching found; the same run again changes nothing."""
         with self._connected() as database:
             database.execute(
-                "INSERT INTO drift_reports (dataset, model, version, verdicts, drifted, triggered, signals) "
-                "VALUES (%s, %s, %s, %s, %s, %s, %s)",
-                [dataset, model.name, model.version, verdicts, drifted, triggered, Jsonb(list(signals))],
+                "INSERT INTO drift_reports (id, dataset, model, version, verdicts, drifted, triggered, signals) "
+                "VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+                [run, dataset, model.name, model.version, verdicts, drifted, triggered, Jsonb(list(signals))],
             )
 
     def last_triggered(self, dataset: str) -> datetime | None:

@@ -15,7 +15,7 @@ from schemas.declaration import Declaration, Parser
 
 ARRIVED = "SELECT declaration::text FROM declarations WHERE dataset = %s ORDER BY received_at DESC, declaration_id LIMIT %s"
 JUDGED = """
-SELECT d.declaration::text, v.score, v.anomaly FROM verdicts v JOIN declarations d USING (dataset, declaration_id)
+SELECT d.declaration::text, v.score FROM verdicts v JOIN declarations d USING (dataset, declaration_id)
 WHERE v.dataset = %s AND v.model_version = %s AND v.scored_at > %s ORDER BY v.scored_at DESC LIMIT %s
 """
 
@@ -25,7 +25,6 @@ class Verdicts(NamedTuple):
 
     declarations: list[Declaration]
     scores: NDArray[np.float64]
-    anomalies: NDArray[np.bool_]
 
 
 def arrived(raw: Database, spec: DatasetSpec, most: int) -> list[Declaration]:
@@ -40,10 +39,7 @@ def judged(raw: Database, spec: DatasetSpec, model: Registered, since: datetime,
     """The last verdicts of a version on the stream; raises Unavailable."""
     parse = Parser(spec).parse
     with raw.translated(), raw.connect("vigia-flows") as connection:
-        found = [
-            (parse(text.encode()), score, anomaly)
-            for text, score, anomaly in connection.execute(JUDGED, [spec.name, model.version, since, most])
-        ]
-    declarations = [row[0] for row in found if isinstance(row[0], Declaration)]
-    scores, anomalies = zip(*(row[1:] for row in found if isinstance(row[0], Declaration)), strict=True) if declarations else ((), ())
-    return Verdicts(declarations, np.array(scores), np.array(anomalies, dtype=np.bool_))
+        rows = connection.execute(JUDGED, [spec.name, model.version, since, most])
+        found = [(parse(text.encode()), score) for text, score in rows]
+    kept = [(declaration, score) for declaration, score in found if isinstance(declaration, Declaration)]
+    return Verdicts([declaration for declaration, _ in kept], np.array([score for _, score in kept]))

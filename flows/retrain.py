@@ -8,8 +8,9 @@ from __future__ import annotations
 import tempfile
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, timedelta
+from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from prefect import flow, get_run_logger, runtime, task
@@ -25,9 +26,9 @@ from core.scoring import Scorer
 from flows import recent, snapshots
 from flows import settings as configuration
 from flows.metadata import Metadata, Snapshot
-from flows.promotion import move, verify
+from flows.promotion import changing, move, verify
 from flows.settings import FlowSettings
-from flows.tasks import ONCE, PATIENT, DatasetName, key
+from flows.tasks import ONCE, PATIENT, DatasetName, key, prepare
 from schemas import datasets
 from schemas.datasets import DatasetSpec
 from schemas.declaration import Declaration
@@ -43,13 +44,21 @@ PAST, RECENT, SUMMARY = 50_000, 2_000, 300
 explained for the summary picture; at most."""
 
 
+class Gated(NamedTuple):
+    """What the gate said of a candidate: which version it was judged beside, the verdict, and the figures if there are any."""
+
+    champion: Registered | None
+    verdict: Verdict
+    judged: Judged | None
+
+
 @task(name="take a snapshot", task_run_name="take a snapshot", **PATIENT)
 def take_snapshot(at: FlowSettings, spec: DatasetSpec, window: snapshots.Window, into: Path) -> Snapshot:
     """Freezes the declarations of a window, and records what was looked at."""
     from flows import tracking
 
-    metadata = Metadata(configuration.migrated(at.metadata))
-    snapshot = snapshots.take(configuration.migrated(at.raw), spec, window, into)
+    metadata = Metadata(at.metadata)
+    snapshot = snapshots.take(at.raw, spec, window, into)
     known = metadata.snapshot(snapshot.id)
     if known is None:
         known = replace(snapshot, artifacts=tracking.keep_tables(at.registry(), spec, into, str(snapshot.id)))
@@ -66,7 +75,7 @@ def fetch_snapshot(at: FlowSettings, spec: DatasetSpec, identifier: UUID, into: 
     """Brings the tables of an earlier snapshot back, so that its run is repeated on the very same rows."""
     from flows import tracking
 
-    snapshot = Metadata(configuration.migrated(at.metadata)).wanted_snapshot(identifier, spec.name)
+    snapshot = Metadata(at.metadata).wanted_snapshot(identifier, spec.name)
     into.mkdir(parents=True, exist_ok=True)
     for table in tracking.fetch_tables(at.registry(), snapshot.artifacts, into.parent / "fetched").iterdir():
         table.rename(into / table.name)
@@ -109,7 +118,7 @@ def register(at: FlowSettings, snapshot: Snapshot, report: Report, out: Path, pa
 
 
 @task(name="gate", task_run_name="gate", **PATIENT)
-def gate(at: FlowSettings, spec: DatasetSpec, snapshot: Snapshot, tables: Path, candidate: Registered) -> tuple[Verdict, Judged | None]:
+def gate(at: FlowSettings, spec: DatasetSpec, snapshot: Snapshot, tables: Path, candidate: Registered) -> Gated:
     """Judges a candidate, as the registry gives it out, beside the version in production; the verdict is kept as tags."""
     from flows import tracking
 
@@ -118,17 +127,18 @@ def gate(at: FlowSettings, spec: DatasetSpec, snapshot: Snapshot, tables: Path, 
     judged: Judged | None = None
     try:
         challenger = verify.fn(registry, cache, candidate, spec.name, at.alert_budget)
-        serving = _champion(at, registry, champion, spec.name)
+        serving, silent = _champion(at, registry, champion, spec.name)
         judged = _judged(at, spec, tables, challenger, serving)
         verdict = decide(judged.challenger, judged.champion, judged.against, Policy(budget=at.alert_budget))
+        verdict = replace(verdict, reasons=(*silent, *verdict.reasons))
     except BundleError as error:
         verdict = refused(f"workers would refuse it: {error}")
-    measures = {name: each for name, each in asdict(judged).items() if each and name != "against"} if judged else {}
-    registry.tag(candidate, {tracking.GATE: "passed" if verdict.promote else "failed", tracking.REASONS: "\n".join(verdict.reasons)})
+    measures = {name: _finite(each) for name, each in asdict(judged).items() if each and name != "against"} if judged else {}
     Metadata(at.metadata).save_gate(candidate, snapshot, champion, verdict, measures)
+    registry.tag(candidate, {tracking.GATE: "passed" if verdict.promote else "failed", tracking.REASONS: "\n".join(verdict.reasons)})
     told = f"version {candidate.version} {'goes into production' if verdict.promote else 'stays a candidate'}: {verdict.reasons[0]}"
     create_markdown_artifact(_report(candidate, champion, verdict, judged), key("gate", spec.name), told)
-    return verdict, judged
+    return Gated(champion, verdict, judged)
 
 
 @task(name="describe", task_run_name="describe", **PATIENT)
@@ -163,9 +173,10 @@ def retrain(
     from training.learn import Recipe
 
     at, spec = configuration.settings(), datasets.load(dataset)
+    prepare(at)
     recipe = Recipe(seed=seed) if epochs is None else Recipe(seed=seed, epochs=epochs)
     with (
-        Metadata(configuration.migrated(at.metadata)).alone(f"a retraining of {dataset}"),
+        Metadata(at.metadata).alone(f"a retraining of {dataset}"),
         tempfile.TemporaryDirectory(prefix="vigia-retrain-") as scratch,
     ):
         tables, out = Path(scratch) / "tables", Path(scratch) / "bundle"
@@ -176,14 +187,16 @@ def retrain(
         rows = snapshots.read(spec, tables / snapshots.JUDGE)
         draw(report, out, rows)
         candidate = register(at, frozen, report, out, {**asdict(recipe), "reason": reason, "judged": frozen.judged})
-        verdict, judged = gate(at, spec, frozen, tables, candidate)
+        champion, verdict, judged = gate(at, spec, frozen, tables, candidate)
         describe(at, spec, candidate, _facts(frozen, report, recipe, reason), judged)
+        if judged:
+            keep_baseline(at, candidate, dataset, rows)
         told = f"{candidate.name} version {candidate.version}: {'; '.join(verdict.reasons)}"
         if not verdict.promote:
             get_run_logger().warning("stays a candidate: %s", told)
             return Completed(name="Candidate", message=told)
-        keep_baseline(at, candidate, dataset, rows)
-        move(at.registry(), candidate)
+        with changing(at, dataset):
+            move(at.registry(), candidate, champion)
         return Completed(name="Promoted", message=told)
 
 
@@ -199,13 +212,17 @@ def _facts(snapshot: Snapshot, report: Report, recipe: Recipe, reason: str) -> l
     ]
 
 
-def _champion(at: FlowSettings, registry: MlflowRegistry, model: Registered | None, dataset: str) -> Scorer | None:
-    """The model in production, unless this release cannot load it: then no worker of this release serves it either."""
+def _champion(at: FlowSettings, registry: MlflowRegistry, model: Registered | None, dataset: str) -> tuple[Scorer | None, tuple[str, ...]]:
+    """The model in production; if it cannot be loaded, which is said among the reasons, the floors alone decide."""
     try:
-        return verify.fn(registry, at.cache(), model, dataset, at.alert_budget) if model else None
+        return (verify.fn(registry, at.cache(), model, dataset, at.alert_budget) if model else None), ()
     except BundleError as error:
-        get_run_logger().warning("the version in production cannot be judged, so the floors alone decide: %s", error)
-        return None
+        return None, (f"the version in production cannot be judged, so the floors alone decide: {error}",)
+
+
+def _finite(measures: dict[str, float]) -> dict[str, float | None]:
+    """As JSON in PostgreSQL can hold them."""
+    return {name: value if isfinite(value) else None for name, value in measures.items()}
 
 
 def _judged(at: FlowSettings, spec: DatasetSpec, tables: Path, challenger: Scorer, champion: Scorer | None) -> Judged:
@@ -213,7 +230,9 @@ def _judged(at: FlowSettings, spec: DatasetSpec, tables: Path, challenger: Score
 
     past, clean = snapshots.read(spec, tables / snapshots.LEARN, PAST), snapshots.read(spec, tables / snapshots.JUDGE)
     parity = {each.model.version: _parity(at, each) for each in (challenger, champion) if each}
-    return judge(challenger, champion, parity, past, clean, recent.arrived(at.raw, spec, RECENT))
+    learned = snapshots.ids(spec, tables / snapshots.LEARN)
+    real = [each for each in recent.arrived(at.raw, spec, RECENT) if each.declaration_id not in learned]
+    return judge(challenger, champion, parity, past, clean, real)
 
 
 def _parity(at: FlowSettings, scorer: Scorer) -> float:

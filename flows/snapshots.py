@@ -80,6 +80,12 @@ def read(spec: DatasetSpec, file: Path, last: int | None = None) -> list[Declara
     return [each for each in map(parser.from_row, rows) if isinstance(each, Declaration)]
 
 
+def ids(spec: DatasetSpec, file: Path) -> set[str]:
+    """The ids of the declarations in one of a snapshot's tables."""
+    name = next(field.name for field in spec.fields if field.kind == "key")
+    return set(pyarrow.parquet.read_table(file, columns=[name])[name].to_pylist())
+
+
 def _freeze(
     spec: DatasetSpec, texts: Iterable[bytes], learn: int, days: tuple[date | None, date | None], limits: Limits | None, into: Path
 ) -> Snapshot:

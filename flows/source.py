@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import httpx
@@ -52,7 +53,7 @@ class SourceApi:
         parameters: dict[str, str | int] = {"limit": limit, **({"cursor": cursor} if cursor else {})}
         try:
             answer = self._client.get(f"/v1/{parser.spec.name}/declarations", params=parameters)
-        except httpx.InvalidURL as error:
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             raise ConfigurationError(f"SOURCE_API_URL={self._url} is no address: {error}") from None
         except httpx.HTTPError as error:
             raise Unavailable("source_api", f"{where} did not answer with a page: {type(error).__name__}: {error}") from error
@@ -64,11 +65,10 @@ class SourceApi:
             )
         if NEXT not in answer.headers or not answer.headers.get(ROWS, "").isdecimal():
             raise ConfigurationError(f"{where} sends pages without {NEXT} and {ROWS}: is SOURCE_API_URL the address of such an API?")
-        page = read(answer.text, parser, cursor, answer.headers[NEXT])
-        if len(page) != int(answer.headers[ROWS]):
-            raise Unavailable(
-                "source_api", f"{where} cut the page at {cursor!r} short: {len(page):,} of {answer.headers[ROWS]} rows arrived"
-            )
+        promised = int(answer.headers[ROWS])
+        page = read(answer.text, parser, cursor, answer.headers[NEXT], promised)
+        if len(page) != promised:
+            raise Unavailable("source_api", f"{where} cut the page at {cursor!r} short: {len(page):,} of {promised:,} rows arrived")
         return page
 
     def close(self) -> None:
@@ -76,26 +76,40 @@ class SourceApi:
         self._client.close()
 
 
-def read(text: str, parser: Parser, cursor: str = "", following: str = "") -> Page:
-    """The rows of a page of CSV. Raises ConfigurationError when its first line names no required field."""
-    lines = csv.reader(io.StringIO(text, newline=""))
-    names = next(lines, [])
+def read(text: str, parser: Parser, cursor: str = "", following: str = "", promised: int | None = None) -> Page:
+    """The rows of a page of CSV. Raises ConfigurationError when its first line names no required field.
+
+    A quote that nobody closes takes what follows it along. Where `promised` rows are as many as there are lines, each line is
+    then read by itself, so that the one with the quote is rejected and the others are not.
+    """
+    lines = [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
+    names = next(csv.reader(lines[:1]), [])
     if missing := _missing(names, parser.spec):
-        raise ConfigurationError(
-            f"the source's page of {parser.spec.name} has no column {', '.join(missing)}: its columns are {', '.join(names)}"
-        )
+        columns = ", ".join(names)
+        raise ConfigurationError(f"the source's page of {parser.spec.name} has no column {', '.join(missing)}: its columns are {columns}")
+    rows = _rows(csv.reader(io.StringIO(text, newline="")))
+    if rows is None or (len(rows) - 1 != promised and len(lines) - 1 == promised):
+        rows = [(_rows(csv.reader([line], strict=True)) or [[line]])[0] for line in lines]
     declarations, rejected = [], []
-    for line, cells in enumerate(lines, start=1):
+    for number, cells in enumerate(rows[1:], start=1):
         if len(cells) != len(names):
-            told = f"the row has {len(cells)} cells, and the page has {len(names)} columns: quote cells that hold commas"
+            told = f"the row has {len(cells)} cells, and the page has {len(names)} columns: quote cells that hold commas, and close quotes"
             found: Declaration | Rejected = Rejected("bad_format", None, told)
         else:
             found = parser.from_row(dict(zip(names, cells, strict=True)))
         if isinstance(found, Rejected):
-            rejected.append(RejectedRow(line, _written(cells), found))
+            rejected.append(RejectedRow(number, _written(cells), found))
         else:
             declarations.append(found)
     return Page(cursor, following, tuple(declarations), tuple(rejected))
+
+
+def _rows(reader: Iterable[list[str]]) -> list[list[str]] | None:
+    """All rows; None where they are no CSV."""
+    try:
+        return list(reader)
+    except csv.Error:
+        return None
 
 
 def _missing(names: list[str], spec: DatasetSpec) -> list[str]:

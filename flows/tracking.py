@@ -16,7 +16,7 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 
 from adapters.bundle import manifest
-from adapters.registry import BUNDLE, MlflowRegistry, Registered, digest_of
+from adapters.registry import BUNDLE, DIGEST, MlflowRegistry, Registered, digest_of
 from flows.metadata import Snapshot
 from schemas.datasets import DatasetSpec
 from training.judge import Judged
@@ -60,9 +60,13 @@ def log_training(
     parameters: dict[str, Any],
     tags: dict[str, str],
 ) -> Registered:
-    """Logs a training and registers its bundle as the model's next version. `bundle` may have a `pictures` directory."""
+    """Logs a training and registers its bundle as the model's next version, unless the same flow run has done so already.
+    `bundle` may have a `pictures` directory."""
     spec = report.scorer.spec
     with registry.translated():
+        for known in registry.client.search_model_versions(f"name='{spec.model}'"):
+            if (known.tags.get(FLOW_RUN), known.tags.get(DIGEST)) == (tags[FLOW_RUN], digest_of(bundle)):
+                return Registered(spec.model, str(known.version), digest_of(bundle))
         mlflow.set_tracking_uri(registry.settings.mlflow_tracking_uri)
         mlflow.set_experiment(spec.model)
         with mlflow.start_run(run_name=f"{snapshot.last_day} {str(uuid4())[:4]}", tags=tags) as run:

@@ -23,10 +23,12 @@ def prefect_environment(settings: StackSettings) -> dict[str, str]:
 
 
 def source(settings: StackSettings) -> Part:
-    """The fake API that serves both datasets. Its history ends where this data directory begins, so that cursors stay good."""
+    """The fake API that serves both datasets. Its history ends where this data directory began,
+    and is as long as it was then, so that cursors stay good."""
     port = settings.port("source_port")
-    note = settings.data / "source-until"
-    until = note.read_text("utf-8").strip() if note.exists() else datetime.now(UTC).date().isoformat()
+    note = settings.data / "source.txt"
+    fresh = f"{datetime.now(UTC).date()} {settings.first_model_rows}"
+    until, rows = (note.read_text("utf-8") if note.exists() else fresh).split()
     return Part(
         name="source",
         title="Source API (fake)",
@@ -35,15 +37,15 @@ def source(settings: StackSettings) -> Part:
         environment={
             "API_PORT": str(port),
             "API_UNTIL": date.fromisoformat(until).isoformat(),
-            "API_ROWS": str(settings.first_model_rows),
+            "API_ROWS": rows,
         },
-        prepare=lambda: _write(note, until),
+        prepare=lambda: _write(note, f"{until} {rows}"),
         ready=lambda: http_problem(f"http://127.0.0.1:{port}/health"),
     )
 
 
-def _write(note: Path, until: str) -> None:
-    note.write_text(until, "utf-8")
+def _write(note: Path, text: str) -> None:
+    note.write_text(text, "utf-8")
 
 
 def prefect(settings: StackSettings) -> Part:

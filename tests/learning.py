@@ -77,8 +77,9 @@ class Learning:
         }
 
     def last_run(self, flow: str) -> dict[str, Any]:
-        """The newest run of a flow, as Prefect's page has it."""
-        body = {"flows": {"name": {"any_": [flow]}}, "sort": "EXPECTED_START_TIME_DESC", "limit": 1}
+        """The newest run of a flow that has ended, as Prefect's page has it."""
+        ended = {"state": {"type": {"any_": ["COMPLETED", "FAILED"]}}}
+        body = {"flows": {"name": {"any_": [flow]}}, "flow_runs": ended, "sort": "EXPECTED_START_TIME_DESC", "limit": 1}
         return httpx.post(f"{self.prefect}/flow_runs/filter", json=body).raise_for_status().json()[0]
 
 

@@ -108,8 +108,9 @@ def test_a_schema_newer_than_this_version_is_refused_with_what_to_do(empty_datab
         migrate(Database("raw", empty_database))
 
 
-def test_a_malformed_address_is_refused_without_showing_its_password():
+@pytest.mark.parametrize("address", ["postgres//user:secreto@host", "postgresql://user:my@secreto@host/raw"])
+def test_a_malformed_address_is_refused_without_showing_its_password(address):
     with pytest.raises(ConfigurationError, match="RAW_DATABASE_URL") as refused:
-        Archive(SecretStr("postgres//user:secreto@host")).open()
+        Archive(SecretStr(address)).open()
     assert "secreto" not in str(refused.value)
     assert refused.value.__suppress_context__

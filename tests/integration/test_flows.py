@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from adapters import bundle
 from adapters.cache import BundleCache
 from adapters.kafka import TopicSettings
+from flows.metadata import Metadata
 from flows.metrics import FlowCollector
 from flows.promotion import promote, rollback
 from flows.settings import settings
@@ -107,6 +108,7 @@ def test_a_run_is_repeated_from_its_snapshot_and_the_equal_model_stays_a_candida
     one, two = (here.registry.version(here.model, version) for version in ("1", "2"))
     assert one.digest == two.digest, "the same rows and the same seed make the same bundle"
     assert here.registry.client.get_model_version(here.model, "2").tags["vigia.gate"] == "failed"
+    assert Metadata(settings().metadata).baseline(two), "whoever promotes it by hand can have it watched"
 
 
 def test_the_same_rows_are_the_same_snapshot(here: Flows, first: State) -> None:
@@ -116,7 +118,7 @@ def test_the_same_rows_are_the_same_snapshot(here: Flows, first: State) -> None:
 
 
 def test_a_version_is_promoted_by_hand_and_taken_back(here: Flows, first: State) -> None:
-    state = here.run(promote, "2", here.dataset)
+    state = here.run(promote, 2, here.dataset)
     assert state.message == f"version 2 of {here.model} is in production (by hand); before it was version 1"
     assert here.production() == "2"
     assert here.run(rollback, here.dataset, reason="too many alerts").message == (
@@ -175,7 +177,7 @@ def test_usual_traffic_calls_for_nothing_and_shifted_traffic_asks_once_for_a_ret
     assert again.name == "Drifted"
     assert "the last retraining was triggered at" in (again.message or "")
     assert len(events(here)) == 1
-    reports = here.learning.rows("SELECT drifted, triggered FROM drift_reports ORDER BY id", database="metadata")
+    reports = here.learning.rows("SELECT drifted, triggered FROM drift_reports ORDER BY created_at", database="metadata")
     assert reports == [(False, False), (False, False), (True, True), (True, False)]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
@@ -14,7 +15,7 @@ from adapters import bundle
 from adapters.cache import BundleCache
 from adapters.registry import MlflowRegistry, Registered, RegistrySettings
 from adapters.serving import ServedModel
-from core.errors import BundleError
+from core.errors import BundleError, ConfigurationError
 from flows import promotion, tracking
 from flows import retrain as retraining
 from flows.metadata import Metadata
@@ -78,9 +79,9 @@ def test_with_mlflow_down_at_promotion_nothing_is_half_promoted_and_a_promotion_
     with Proxy("127.0.0.1", here.learning.stack.port("mlflow_port")) as proxy:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{proxy.port}")
 
-        def cut_first(_: MlflowRegistry, model: Registered) -> None:
+        def cut_first(_: MlflowRegistry, model: Registered, champion: Registered | None) -> None:
             proxy.cut()
-            promotion.move.with_options(retries=0)(MlflowRegistry(RegistrySettings()), model)
+            promotion.move.with_options(retries=0)(MlflowRegistry(RegistrySettings()), model, champion)
 
         monkeypatch.setattr(retraining, "move", cut_first)
         monkeypatch.setattr(retraining, "decide", lambda *_: retraining.Verdict(True, ("better, says this test",)))
@@ -91,7 +92,7 @@ def test_with_mlflow_down_at_promotion_nothing_is_half_promoted_and_a_promotion_
     newest = here.versions()[0]
     assert newest.tags["vigia.gate"] == "passed"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", here.learning.mlflow)
-    assert here.run(promote, newest.version, here.dataset).is_completed()
+    assert here.run(promote, int(newest.version), here.dataset).is_completed()
     assert here.production() == newest.version
     here.run(rollback, here.dataset)
 
@@ -107,12 +108,12 @@ def test_a_challenger_with_not_a_number_weights_is_refused_by_gate_promotion_and
 ) -> None:
     snapshot = Metadata(settings().metadata).snapshot(UUID(here.registry.client.get_model_version(here.model, "1").tags["vigia.snapshot"]))
     assert snapshot is not None
-    verdict, judged = retraining.gate(settings(), here.spec, snapshot, tmp_path, damaged)
+    _, verdict, judged = retraining.gate(settings(), here.spec, snapshot, tmp_path, damaged)
     assert judged is None
     assert not verdict.promote
     assert "workers would refuse it" in verdict.reasons[0]
     assert here.registry.client.get_model_version(here.model, damaged.version).tags["vigia.gate"] == "failed"
-    state = here.run(promote, damaged.version, here.dataset)
+    state = here.run(promote, int(damaged.version), here.dataset)
     assert state.is_failed()
     assert "does not give the errors that it was trained to give" in (state.message or "")
     assert here.production() == "1"
@@ -126,6 +127,30 @@ def test_a_challenger_with_not_a_number_weights_is_refused_by_gate_promotion_and
     here.registry.restore(Registered(here.model, "1"))
     assert not worker.refresh()
     assert worker.problem is None
+
+
+def test_a_promotion_that_was_decided_beside_another_version_is_not_made(here: Flows, first: State) -> None:
+    newest = Registered(here.model, here.versions()[0].version)
+    with pytest.raises(ConfigurationError, match=r"version 1 of .* went into production meanwhile, and version 7 was looked at"):
+        promotion.move(here.registry, newest, Registered(here.model, "7"))
+    assert here.production() == "1"
+
+
+def test_beside_a_champion_of_an_older_release_that_says_nothing_of_its_parity_models_are_judged(
+    here: Flows, first: State, trained: Path, tmp_path: Path
+) -> None:
+    older = tmp_path / "older"
+    shutil.copytree(trained, older)
+    manifest = json.loads((older / "manifest.json").read_bytes())
+    del manifest["metrics"]["parity"]
+    (older / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    here.registry.promote(tracking.register_bundle(here.registry, older))
+    try:
+        assert here.retrain(seed=4).is_completed()
+        ((measures,),) = here.learning.rows("SELECT measures FROM gates ORDER BY judged_at DESC LIMIT 1", database="metadata")
+        assert measures["champion"]["parity"] is None
+    finally:
+        here.registry.restore(Registered(here.model, "1"))
 
 
 def test_a_bundle_that_was_swapped_on_s3_is_refused(here: Flows, first: State, tmp_path: Path) -> None:

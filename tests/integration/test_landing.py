@@ -72,6 +72,15 @@ def test_a_declaration_that_is_there_already_stays_as_it_is(raw: Database) -> No
     assert count(raw, "declarations") == 50
 
 
+def test_a_source_is_read_from_the_start_again_and_nothing_is_doubled(raw: Database) -> None:
+    landing = Landing(raw, SPEC.name)
+    landing.land(page(0, rejected=2))
+    landing.restart()
+    assert landing.cursor() == ""
+    assert landing.land(page(0, rejected=2)) == Landed(new=0, known=50, rejected=2)
+    assert (count(raw, "declarations"), count(raw, "rejected_rows")) == (50, 2)
+
+
 def test_one_id_twice_in_a_page_is_one_declaration(raw: Database) -> None:
     twice = page(0)
     assert Landing(raw, SPEC.name).land(replace(twice, declarations=twice.declarations * 2)) == Landed(new=50, known=50)

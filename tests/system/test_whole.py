@@ -117,7 +117,7 @@ class Whole:
     def learning(self) -> str:
         """What watching and retraining have come to."""
         with psycopg.connect(self.stack.database_url("vigia", "postgres_metadata_port")) as connection:
-            reports = connection.execute("SELECT dataset, verdicts, drifted, triggered FROM drift_reports ORDER BY id").fetchall()
+            reports = connection.execute("SELECT dataset, verdicts, drifted, triggered FROM drift_reports ORDER BY created_at").fetchall()
             gates = connection.execute("SELECT version, promote, reasons FROM gates").fetchall()
         return f"drift reports {reports}, gates {gates}"
 
@@ -228,7 +228,7 @@ def test_a_promotion_and_a_rollback_from_prefect_while_declarations_flow_judge_e
     registry, model = whole.registry, datasets.load("exportaciones").model
     first = whole.in_production("exportaciones")
     second = register_bundle(registry, BundleCache(whole.stack.data / "elsewhere").fetch(registry, first))
-    for flow, parameters, wanted in (("promote", {"version": second.version}, second), ("rollback", {}, first)):
+    for flow, parameters, wanted in (("promote", {"version": int(second.version)}, second), ("rollback", {}, first)):
         with whole.flowing(1_000):
             whole.prefect.run(flow, ["by-hand"], {"dataset": "exportaciones", **parameters})
             assert registry.in_production(model) == wanted

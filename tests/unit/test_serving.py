@@ -100,6 +100,16 @@ def test_a_bundle_that_is_not_the_one_that_was_registered_is_refused(shelf, serv
     assert version(model) == "1"
 
 
+def test_a_version_of_another_registry_in_the_cache_is_fetched_anew(shelf, serve, trained, tmp_path) -> None:
+    there = tmp_path / "cache" / SPEC.model / "1"
+    shutil.copytree(trained, there)
+    (there / "manifest.json").write_text("{}", "utf-8")
+    shelf.production, shelf.digests["1"] = "1", digest_of(trained)
+    model = serve()
+    assert model.refresh()
+    assert shelf.fetched == ["1"]
+
+
 def test_what_is_no_bundle_at_all_is_refused(shelf, serve, tmp_path) -> None:
     (tmp_path / "nothing").mkdir()
     shelf.bundles["4"], shelf.production = tmp_path / "nothing", "4"

@@ -25,6 +25,20 @@ def test_rows_are_declarations_or_say_why_not_and_lines_are_counted() -> None:
     assert len(page) == 4
 
 
+def test_a_quote_that_nobody_closes_costs_its_own_row_and_no_other() -> None:
+    text = f'{HEAD}1,ABC,110100,CARTAGENA,1\r\n2,"ABC,110100,CARTAGENA,2\r\n3,ABC,110100,CARTAGENA,3\r\n'
+    page = read(text, PARSER, promised=3)
+    assert [each.declaration_id for each in page.declarations] == ["1", "3"]
+    assert [(each.line, each.why.code) for each in page.rejected] == [(2, "bad_format")]
+    long = f'{HEAD}1,"{"ABC" * 100_000}\r\n2,ABC,110100,CARTAGENA,2\r\n'
+    assert [each.declaration_id for each in read(long, PARSER, promised=2).declarations] == ["2"]
+
+
+def test_a_cell_may_hold_a_line_break() -> None:
+    (found,) = read(f'{HEAD}1,ABC,110100,"CARTA\nGENA",1\r\n', PARSER, promised=1).rejected
+    assert (found.why.code, found.why.field) == ("bad_character", "puerto")
+
+
 def test_a_page_without_rows_is_an_empty_page() -> None:
     assert len(read(HEAD, PARSER)) == 0
 

@@ -48,9 +48,9 @@ CREATE TABLE baselines (
     PRIMARY KEY (model, version)
 );
 
--- What watching found, and whether it asked for a retraining.
+-- What each run of watching found, and whether it asked for a retraining.
 CREATE TABLE drift_reports (
-    id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id         uuid        PRIMARY KEY,
     dataset    text        NOT NULL,
     model      text        NOT NULL,
     version    text        NOT NULL,
