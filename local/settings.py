@@ -88,6 +88,6 @@ class StackSettings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """The environment in which another process reads the same settings."""
-        values = {name: value for name, value in self if name in self.model_fields_set}
+        values = {name: value for name, value in self if name in self.model_fields_set and value is not None}
         plain = {name: value.get_secret_value() if isinstance(value, SecretStr) else value for name, value in values.items()}
         return {**os.environ, **{name.upper(): str(value) for name, value in plain.items()}, "VIGIA_DATA_DIR": str(self.data)}

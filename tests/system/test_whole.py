@@ -209,11 +209,12 @@ def test_a_worker_that_is_killed_is_started_again_and_nothing_is_lost_or_doubled
     whole.settle()
 
 
+@pytest.mark.timeout(600)
 def test_traffic_that_has_shifted_is_noticed_and_answered_by_a_promoted_model_with_nobody_touching_anything(whole: Whole) -> None:
     before, since = whole.in_production("exportaciones"), datetime.now(UTC)
     whole.drift(["0603110000", "1806900000", "3004902900", "3304990000", "0901119000"], 3.0)
-    with whole.flowing(100):
-        until(lambda: whole.in_production("exportaciones") != before, whole.learning, patience=280)
+    with whole.flowing(200):
+        until(lambda: whole.in_production("exportaciones") != before, whole.learning, patience=500)
         promoted = whole.in_production("exportaciones")
         until(lambda: whole.scores_with() == promoted.version, lambda: f"still {whole.scores_with()}")
         until(lambda: promoted.version in whole.alert_rates(since), whole.learning)
