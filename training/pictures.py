@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -113,9 +114,9 @@ def summary(file: Path, scorer: Scorer, declarations: Sequence[Declaration]) -> 
             if isinstance(each.value, float):  # names and codes have no order to colour them by
                 colours[row, at] = np.log1p(each.value)
     bases = np.array([each.base_value for each in explained])
-    shap.plots.beeswarm(
-        shap.Explanation(values, bases, colours, feature_names=names), max_display=len(names), color_bar_label="amount", show=False
-    )
+    found = shap.Explanation(values, bases, colours, feature_names=names)
+    with warnings.catch_warnings(category=RuntimeWarning, action="ignore"):  # of fields without a single amount
+        shap.plots.beeswarm(found, max_display=len(names), color_bar_label="amount", show=False)
     figure = plt.gcf()
     figure.suptitle(f"What makes {len(explained):,} declarations odd, in nats of the error", fontsize=12)
     file.parent.mkdir(parents=True, exist_ok=True)

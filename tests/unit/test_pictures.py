@@ -11,9 +11,11 @@ import pytest
 from matplotlib.image import imread
 from rich.console import Console
 
+from adapters.bundle import load
 from cli.train import _Stages
+from tests.declarations import parsed, rows
 from training.learn import Curves
-from training.pictures import draw
+from training.pictures import draw, summary
 
 USUAL = np.random.default_rng(0).lognormal(-4, 1, 3000)
 
@@ -45,6 +47,17 @@ def test_drawing_is_nobody_elses_business(tmp_path: Path) -> None:
     )
     root = Path(__file__).parents[2]
     subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
+
+
+@pytest.mark.filterwarnings("error:All-NaN:RuntimeWarning")
+def test_the_shapley_values_of_many_declarations_are_one_picture_and_no_figure_stays_open(tmp_path: Path, trained: Path) -> None:
+    import matplotlib.pyplot as plt
+
+    summary(tmp_path / "pictures" / "shap.png", load(trained), parsed(rows(40)))
+    height, width = imread(tmp_path / "pictures" / "shap.png").shape[:2]
+    assert height > 300
+    assert width > 500
+    assert plt.get_fignums() == []
 
 
 def test_the_clock_of_a_stage_stops_when_the_next_one_begins() -> None:
