@@ -137,7 +137,7 @@ class Metadata:
     def alone(self, work: str) -> Iterator[None]:
         """Does something that must not be done twice at a time, whoever does it: raises ConfigurationError when it is under way.
 
-        A session lock: whatever ends this process lets it go.
+        The lock is the connection's: whatever ends this process lets it go.
         """
         with self._connected() as database:
             row = database.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [work]).fetchone()
