@@ -20,6 +20,10 @@ LOCK = 7_236_914_501
 """An advisory lock of our own: of several processes that start together, one migrates and the others wait."""
 
 
+VERSION_TABLES = {"raw": "alembic_version", "metadata": "alembic_version_metadata"}
+"""Where each history is written down: in tables of their own, so that a small site may put both into one database."""
+
+
 class MigrationSettings(BaseSettings):
     """Read from `RAW_DATABASE_URL` and `METADATA_DATABASE_URL`."""
 
@@ -45,6 +49,7 @@ def migrate(database: Database, revision: str = "head") -> None:
     with database.translated(), engine.begin() as transaction:
         transaction.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
         config.attributes["connection"] = transaction
+        config.attributes["version_table"] = VERSION_TABLES[database.name]
         try:
             command.upgrade(config, revision)
         except CommandError as error:

@@ -100,6 +100,14 @@ def test_archives_that_start_together_migrate_once(empty_database):
         assert connection.execute("SELECT count(*) FROM alerts").fetchone() == (0,)
 
 
+def test_both_histories_may_be_in_one_database(empty_database):
+    for _ in range(2):
+        migrate(Database("raw", empty_database))
+        migrate(Database("metadata", empty_database))
+    with psycopg.connect(empty_database.get_secret_value()) as connection:
+        assert connection.execute("SELECT (SELECT count(*) FROM verdicts), (SELECT count(*) FROM snapshots)").fetchone() == (0, 0)
+
+
 def test_a_schema_newer_than_this_version_is_refused_with_what_to_do(empty_database):
     migrate(Database("raw", empty_database))
     with psycopg.connect(empty_database.get_secret_value(), autocommit=True) as connection:
