@@ -75,3 +75,8 @@ class Database:
         return Unavailable(
             f"{self.name}_database_unavailable", f"the {self.name} database ({self.setting}) cannot do its work now: {reason}"
         )
+
+
+def storable(text: str) -> str:
+    """The text as PostgreSQL can hold it: a NUL, which the parser lets no declaration have, must not stop who stores the rest."""
+    return text.replace("\x00", "\ufffd")

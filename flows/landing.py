@@ -9,7 +9,7 @@ import msgspec
 import psycopg
 from psycopg.rows import class_row
 
-from adapters.postgres import Database
+from adapters.postgres import Database, storable
 from core.errors import ConfigurationError
 from flows.source import Page
 
@@ -105,7 +105,7 @@ class Landing:
                 with database.copy(COPY_REJECTED) as copy:
                     for each in page.rejected:
                         copy.write_row(
-                            (*self._key, page.cursor, each.line, each.why.code, each.why.field, each.why.message, _plain(each.content))
+                            (*self._key, page.cursor, each.line, each.why.code, each.why.field, each.why.message, storable(each.content))
                         )
                 database.execute(KEEP_REJECTED)
             database.execute(SAVE_POSITION, (page.following, len(page), len(page.rejected), *self._key))
@@ -128,11 +128,6 @@ class Landing:
             self._connection = self._database.connect("vigia-ingest")
             self._connection.execute(STAGING)
         return self._connection
-
-
-def _plain(text: str) -> str:
-    """The text as Postgres can hold it."""
-    return text.replace("\x00", "\ufffd")
 
 
 @dataclass(frozen=True)

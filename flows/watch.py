@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -74,7 +75,7 @@ def watch(dataset: DatasetName = "exportaciones", hours: float = 24.0, most: int
 
 def _publish(dataset: str, model: Registered, report: Report, why: str) -> None:
     """The report as a page and as a table."""
-    get_run_logger().log(30 if report.drifted else 20, why)
+    get_run_logger().log(logging.WARNING if report.drifted else logging.INFO, why)
     rows = [
         (each.name, each.measure, f"{each.value:.3f}", f"{each.limit:.3f}", "**moved**" if each.drifted else "") for each in report.signals
     ]

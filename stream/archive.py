@@ -9,7 +9,7 @@ import stamina
 from pydantic import SecretStr
 
 from adapters.migrate import migrate
-from adapters.postgres import Database
+from adapters.postgres import Database, storable
 from schemas import datasets
 from schemas.declaration import Declaration, Parser
 from schemas.events import ScoredRecord, ScoredV1
@@ -117,18 +117,13 @@ def _row(verdict: ScoredV1) -> tuple[Any, ...]:
     received = bytes(verdict.declaration)
     return (
         verdict.event_id,
-        *map(_storable, (verdict.dataset, verdict.declaration_id, verdict.empresa, verdict.subpartida, verdict.puerto)),
+        *map(storable, (verdict.dataset, verdict.declaration_id, verdict.empresa, verdict.subpartida, verdict.puerto)),
         *(verdict.scored_at, verdict.error, verdict.score, verdict.threshold, verdict.anomaly, verdict.severity),
         *(model.name, model.version, source.topic, source.partition, source.offset),
         _day(verdict.dataset, received),
         "stream",
         received.decode("utf-8"),
     )
-
-
-def _storable(text: str) -> str:
-    """The text as Postgres can hold it. The parser lets no NUL through; a foreign producer's must not stop the archive."""
-    return text.replace("\x00", "\ufffd")
 
 
 def _day(dataset: str, received: bytes) -> str | None:
