@@ -37,6 +37,8 @@ lock:
 	printf 'uv\nhatchling\neditables\n' | $(COMPILE) - -o requirements/build.txt
 	$(COMPILE) pyproject.toml --extra dev -o requirements/all.txt
 	$(COMPILE) pyproject.toml --extra stream -c requirements/all.txt -o requirements/stream.txt
+	$(COMPILE) pyproject.toml --extra api -c requirements/all.txt -o requirements/api.txt
+	$(COMPILE) pyproject.toml --extra ui -c requirements/all.txt -o requirements/ui.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

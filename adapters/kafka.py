@@ -54,6 +54,8 @@ class TopicSettings(BaseSettings):
     scored: str = "declarations.scored"
     anomalies: str = "anomalies"
     dead_letter: str = "declarations.dead-letter"
+    feedback: str = "feedback"
+    feedback: str = "feedback"
     declarations: Mapping[str, str] = Field(
         default_factory=lambda: {spec.name: spec.topic for spec in datasets.load_all()},
         description="dataset -> the topic that its declarations arrive on, as a JSON object",
@@ -69,7 +71,9 @@ class TopicSettings(BaseSettings):
             **dict.fromkeys(self.declarations.values(), MAX_MESSAGE_BYTES),
             self.scored: MAX_MESSAGE_BYTES,
             self.anomalies: MAX_MESSAGE_BYTES,
+            self.feedback: MAX_MESSAGE_BYTES,
             self.dead_letter: DEAD_LETTER_BYTES,
+            self.feedback: MAX_MESSAGE_BYTES,
         }
         return [
             NewTopic(name, self.partitions, self.replication, config={"retention.ms": retention, "max.message.bytes": str(size)})

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -27,6 +28,9 @@ DIGEST = "vigia.digest"
 
 PREVIOUS = "vigia.previous"
 """The tag of a version with the one that was in production before it: where a rollback goes."""
+
+PROMOTED = "vigia.promoted"
+"""The tag of a version with the moment at which it last went into production."""
 
 
 class RegistrySettings(BaseSettings):
@@ -163,6 +167,7 @@ class MlflowRegistry:
         self._point(target)
 
     def _point(self, model: Registered) -> None:
+        self.tag(model, {PROMOTED: datetime.now(UTC).isoformat(timespec="seconds")})
         with self.translated():
             self.client.set_registered_model_alias(model.name, self.settings.alias, model.version)
 

@@ -16,3 +16,9 @@ def constraints() -> tuple[str, ...]:
     lines = (files("graph") / "constraints.cypher").read_text("utf-8").splitlines()
     text = "\n".join(line for line in lines if not line.startswith("//"))
     return tuple(statement.strip() for statement in text.split(";") if statement.strip())
+
+
+@cache
+def read(name: str) -> str:
+    """The text of `read/<name>.cypher`."""
+    return (files("graph") / "read" / f"{name}.cypher").read_text("utf-8")

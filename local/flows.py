@@ -35,9 +35,9 @@ def source(settings: StackSettings) -> Part:
         address=f"http://127.0.0.1:{port}/docs",
         command=(sys.executable, "-m", "simulator.api"),
         environment={
-            "API_PORT": str(port),
-            "API_UNTIL": date.fromisoformat(until).isoformat(),
-            "API_ROWS": rows,
+            "SOURCE_API_PORT": str(port),
+            "SOURCE_API_UNTIL": date.fromisoformat(until).isoformat(),
+            "SOURCE_API_ROWS": rows,
         },
         prepare=lambda: _write(note, f"{until} {rows}"),
         ready=lambda: http_problem(f"http://127.0.0.1:{port}/health"),

@@ -35,6 +35,8 @@ PORTS_OF = {
     "graph": ("graph_web_port",),
     "archive": ("archive_web_port",),
     "flows": ("flows_metrics_port",),
+    "api": ("api_port",),
+    "ui": ("ui_port",),
 }
 """The ports that each part listens on."""
 

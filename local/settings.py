@@ -17,6 +17,8 @@ PORTS = {
     "mlflow_port": "MLflow",
     "prefect_port": "Prefect",
     "source_port": "the source API",
+    "api_port": "the API",
+    "ui_port": "the screen",
     "score_web_port": "the scoring worker's health",
     "graph_web_port": "the graph writer's health",
     "archive_web_port": "the archive's health",
@@ -52,6 +54,8 @@ class StackSettings(BaseSettings):
     mlflow_port: int = 5000
     prefect_port: int = 4200
     source_port: int = 8010
+    api_port: int = 8000
+    ui_port: int = 8501
     score_web_port: int = 6066
     graph_web_port: int = 6067
     archive_web_port: int = 6068

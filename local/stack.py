@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from local import flows
+from local import flows, serving
 from local.kafka import kafka
 from local.mlflow import mlflow
 from local.neo4j import neo4j
@@ -26,6 +26,8 @@ def parts(settings: StackSettings, only: Sequence[str] = ()) -> list[Part]:
         flows.flows(settings),
         flows.first_models(settings),
         *(worker(settings, role) for role in WORKERS),
+        serving.api(settings),
+        serving.ui(settings),
     ]
     if settings.simulate:
         everything.append(simulation(settings))

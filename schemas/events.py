@@ -1,13 +1,18 @@
-"""What Vigía publishes: the scored event, the anomaly, and the headers of a dead letter."""
+"""What Vigía publishes: the scored event, the anomaly, what analysts say of it, and the headers that these carry."""
 
 import hashlib
 import uuid
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
 Severity = Literal["low", "medium", "high", "critical"]
+
+Judgement = Literal["confirmed", "dismissed"]
+"""What an analyst makes of an alert: it is worth pursuing, or there is nothing to it."""
+Judgement = Literal["confirmed", "dismissed"]
 
 NAMESPACE = uuid.UUID("7f6f3f0e-6a0b-5c53-9f1a-6d1f6e0f5a11")
 """The uuid5 namespace of event ids. It is part of the contract: never change it."""
@@ -17,6 +22,7 @@ _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 CE_TYPES = {
     "scored": "co.vigia.declaration.scored.v1",
     "anomaly": "co.vigia.declaration.anomaly.v1",
+    "feedback": "co.vigia.anomaly.feedback.v1",
 }
 """The CloudEvents type of each kind of event. Its source is `/vigia/` and the kind: a verdict and its alert share an id."""
 
@@ -26,6 +32,40 @@ def event_id(declaration_id: str, dataset: str, model_version: str) -> str:
     digest = hashlib.sha1(NAMESPACE.bytes + f"{dataset}\x1f{model_version}\x1f{declaration_id}".encode(), usedforsecurity=False).hexdigest()
     # What `uuid.uuid5` does, at a third of its cost: it is computed for every verdict.
     return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{_VARIANT[digest[16]]}{digest[17:20]}-{digest[20:32]}"
+
+
+def feedback_id(event_id: str, who: str, verdict: Judgement, note: str, given_at: str) -> str:
+    """The id of what an analyst said of an alert at a moment: the same whenever it is computed."""
+    return str(uuid.uuid5(NAMESPACE, "\x1f".join((event_id, who, verdict, note, given_at))))
+
+
+def cloud_event_headers(kind: str, identifier: str, time: str) -> list[tuple[str, str | bytes | None]]:
+    """The CloudEvents headers, in binary mode, of an event of one of CE_TYPES."""
+    return [
+        ("ce_specversion", "1.0"),
+        ("ce_id", identifier),
+        ("ce_type", CE_TYPES[kind]),
+        ("ce_source", f"/vigia/{kind}"),
+        ("ce_time", time),
+        ("content-type", "application/json"),
+    ]
+
+
+def feedback_id(event_id: str, who: str, verdict: Judgement, note: str, given_at: str) -> str:
+    """The id of what somebody said of an alert at a moment: sent twice, it is the same."""
+    return str(uuid.uuid5(NAMESPACE, f"{event_id}\x1f{who}\x1f{verdict}\x1f{note}\x1f{given_at}"))
+
+
+def cloud_event_headers(kind: str, identifier: str, time: str) -> list[tuple[str, str | bytes | None]]:
+    """The CloudEvents headers of an event, one of `CE_TYPES`: its id, and when it came about (RFC 3339)."""
+    return [
+        ("ce_specversion", "1.0"),
+        ("ce_id", identifier),
+        ("ce_type", CE_TYPES[kind]),
+        ("ce_source", f"/vigia/{kind}"),
+        ("ce_time", time),
+        ("content-type", "application/json"),
+    ]
 
 
 class Model(msgspec.Struct, frozen=True):
@@ -95,6 +135,50 @@ class AnomalyV1(msgspec.Struct, frozen=True, kw_only=True):
     contributions: tuple[Contribution, ...]
     source: Source
     declaration: msgspec.Raw
+
+
+class FeedbackV1(msgspec.Struct, frozen=True, kw_only=True):
+    """What an analyst said of an alert. Of several of one alert the last holds: by `given_at`, then by `feedback_id`."""
+
+    feedback_id: str
+    event_id: str
+    declaration_id: str
+    dataset: str
+    verdict: Judgement
+    note: str
+    who: str
+    given_at: str
+
+
+MAX_NOTE, MAX_WHO = 2_000, 64
+"""Characters of a note, and of a name."""
+
+
+class FeedbackV1(msgspec.Struct, frozen=True, kw_only=True):
+    """What an analyst says of an alert. Of one alert the last holds: by `given_at`, then by `feedback_id`."""
+
+    feedback_id: str
+    event_id: str
+    declaration_id: str
+    dataset: str
+    verdict: Judgement
+    note: Annotated[str, msgspec.Meta(max_length=MAX_NOTE)]
+    who: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_WHO, pattern=r"^[^\x00-\x1f\x7f]*$")]
+    given_at: str
+
+    def __post_init__(self) -> None:
+        """Refuses a moment that is none, or that is not in UTC: what comes later could not be told."""
+        if datetime.fromisoformat(self.given_at).utcoffset() != timedelta(0):
+            raise ValueError(f"given_at is {self.given_at}: it must be in UTC, as 2025-09-30T13:15:00.250+00:00")
+
+
+class FeedbackRecord(NamedTuple):
+    """What an analyst said with its place in `feedback`, as the graph writer receives it."""
+
+    topic: str
+    partition: int
+    offset: int
+    feedback: FeedbackV1
 
 
 class ScoredRecord(NamedTuple):

@@ -33,10 +33,10 @@ REFUSED = 2
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class ApiSettings(BaseSettings):
-    """What the source serves and how badly. Every value comes from the environment, as `API_…`."""
+class SourceSettings(BaseSettings):
+    """What the source serves and how badly. Every value comes from the environment, as `SOURCE_API_…`."""
 
-    model_config = SettingsConfigDict(env_prefix="API_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="SOURCE_API_", frozen=True)
 
     host: str = "127.0.0.1"
     port: int = Field(default=8010, ge=0, le=65535, description="0 takes a free one")
@@ -126,10 +126,10 @@ def main() -> int:
     """Serves until it is told to stop."""
     configure_logging("source-api")
     try:
-        settings = ApiSettings()
+        settings = SourceSettings()
     except ValidationError as error:
         for fault in error.errors():
-            logging.critical("the setting API_%s: %s", "_".join(map(str, fault["loc"])).upper(), fault["msg"])
+            logging.critical("the setting SOURCE_API_%s: %s", "_".join(map(str, fault["loc"])).upper(), fault["msg"])
         return REFUSED
     rows = settings.model_dump(include={"rows", "seed", "until", "per_day", "broken_share"})
     chance = settings.model_dump(include={"failing_share", "slow_share", "slow_seconds"})

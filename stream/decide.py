@@ -10,7 +10,7 @@ import msgspec
 from adapters.kafka import TopicSettings
 from core.scoring import Scorer, severity
 from schemas.declaration import Declaration, Parser, Rejected
-from schemas.events import CE_TYPES, NAMESPACE, AnomalyV1, Model, ScoredV1, Source, event_id
+from schemas.events import NAMESPACE, AnomalyV1, Model, ScoredV1, Source, cloud_event_headers, event_id
 
 Headers = list[tuple[str, str | bytes | None]]
 
@@ -143,20 +143,9 @@ def _explain(
 def _event(
     topic: str, kind: str, event: ScoredV1 | AnomalyV1, message: MessageLike, encode: Callable[[object], bytes], now: str
 ) -> Outgoing:
-    headers = _cloud_event(kind, event.event_id, now)
+    headers = cloud_event_headers(kind, event.event_id, now)
     headers += [(name, value) for name, value in message.headers() or () if name in ("traceparent", "tracestate")]
     return Outgoing(topic, event.empresa.encode(), encode(event), headers)
-
-
-def _cloud_event(kind: str, identifier: str, now: str) -> Headers:
-    return [
-        ("ce_specversion", "1.0"),
-        ("ce_id", identifier),
-        ("ce_type", CE_TYPES[kind]),
-        ("ce_source", f"/vigia/{kind}"),
-        ("ce_time", now),
-        ("content-type", "application/json"),
-    ]
 
 
 def dead_letter(message: MessageLike, why: Rejected, topic: str) -> Outgoing:

@@ -24,7 +24,7 @@ import pytest
 
 from schemas import datasets
 from schemas.declaration import Declaration, Parser
-from simulator.api import ApiSettings
+from simulator.api import SourceSettings
 from simulator.faults import FAILURES, Faults
 from simulator.generate import Generator
 from simulator.shelf import ANOMALY_SHARE, BadCursor, Shelf
@@ -242,13 +242,13 @@ def test_calls_suffer_in_the_shares_that_were_set_and_in_the_same_order_again():
 
 
 def test_the_number_of_rows_a_day_means_the_same_whether_it_is_set_or_not(monkeypatch):
-    unset = ApiSettings().per_day
-    monkeypatch.setenv("API_PER_DAY", "5700")
-    assert repr(ApiSettings().per_day) == repr(unset) == "5700.0"  # ids are derived from how it is written
+    unset = SourceSettings().per_day
+    monkeypatch.setenv("SOURCE_API_PER_DAY", "5700")
+    assert repr(SourceSettings().per_day) == repr(unset) == "5700.0"  # ids are derived from how it is written
 
 
 def environment(**settings: str) -> dict[str, str]:
-    return {**os.environ, **{f"API_{name.upper()}": value for name, value in settings.items()}}
+    return {**os.environ, **{f"SOURCE_API_{name.upper()}": value for name, value in settings.items()}}
 
 
 def test_the_process_serves_what_its_settings_say_until_it_is_told_to_stop():
@@ -268,4 +268,4 @@ def test_a_wrong_setting_stops_the_start_with_its_name():
     arguments = [sys.executable, "-m", "simulator.api"]
     ended = subprocess.run(arguments, cwd=ROOT, env=environment(failing_share="2"), capture_output=True, text=True, timeout=60)
     assert ended.returncode == 2
-    assert "API_FAILING_SHARE" in json.loads(ended.stdout)["message"]
+    assert "SOURCE_API_FAILING_SHARE" in json.loads(ended.stdout)["message"]

@@ -1,0 +1,1 @@
+"""The inference API: verdicts, explanations, alerts, models and the graph, over HTTP."""

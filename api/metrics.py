@@ -1,0 +1,23 @@
+"""The catalogue of the API's metrics. Labels are bounded: routes as they are written in the code, never what callers send."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+REQUESTS = Counter("vigia_api_requests_total", "Requests answered", ["method", "route", "status"])
+SECONDS = Histogram(
+    "vigia_api_request_seconds",
+    "Time from a request's arrival to the end of its answer",
+    ["method", "route"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+IN_FLIGHT = Gauge("vigia_api_requests_in_flight", "Requests that are being answered")
+PREDICTIONS = Counter("vigia_api_predictions_total", "Declarations scored on request", ["dataset", "anomaly"])
+REJECTED = Counter("vigia_api_declarations_rejected_total", "Declarations in requests that were none", ["code"])
+EXPLAIN_SECONDS = Histogram(
+    "vigia_api_explain_seconds", "Time to explain one declaration", buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1)
+)
+FEEDBACK = Counter("vigia_api_feedback_total", "What analysts said of alerts", ["dataset", "verdict"])
+FEEDBACK_WAITING = Gauge("vigia_api_feedback_unpublished", "Feedback that is stored and not on its topic yet")
+MODEL_INFO = Gauge("vigia_model_info", "1 for the model version that scores a dataset", ["dataset", "name", "version"])
+MODEL_SWAPS = Counter("vigia_model_swaps_total", "Versions that took over from another one or from none", ["dataset"])
+MODEL_LOAD_SECONDS = Gauge("vigia_model_load_seconds", "How long fetching and verifying the last of them took", ["dataset"])
+MODEL_PROBLEM = Gauge("vigia_model_problem", "1 while the registry does not answer, or its version was refused", ["dataset"])
