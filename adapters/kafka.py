@@ -55,7 +55,6 @@ class TopicSettings(BaseSettings):
     anomalies: str = "anomalies"
     dead_letter: str = "declarations.dead-letter"
     feedback: str = "feedback"
-    feedback: str = "feedback"
     declarations: Mapping[str, str] = Field(
         default_factory=lambda: {spec.name: spec.topic for spec in datasets.load_all()},
         description="dataset -> the topic that its declarations arrive on, as a JSON object",

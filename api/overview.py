@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 
 from api import answers
 from api.alerts import Text
-from api.archive import Archive
+from api.archive import Archive, Record
 from api.declarations import lane_of
 from api.keys import Caller, Guarded
 from api.openapi import fails
@@ -45,6 +45,7 @@ def summary(request: Request, dataset: Text | None = None, hours: Annotated[int,
         "alerts": alerts,
         "alert_rate": alerts / declarations if declarations else 0.0,
         "bucket_seconds": bucket,
+        "traffic": _filled(found["traffic"], since, until, bucket),
         "puertos": [{**each, "title": None} for each in found["puertos"]],
         "capitulos": [{**each, "title": described.get(each["name"])} for each in found["capitulos"]],
         "empresas": [{**each, "title": None} for each in found["empresas"]],
@@ -69,6 +70,13 @@ async def me(request: Request) -> Any:
     """Whose key this is, and what it may do."""
     caller: Caller = request.state.caller
     return {"name": caller.name, "role": caller.role, "keys_required": request.app.state.keyring.required}
+
+
+def _filled(points: list[Record], since: datetime, until: datetime, bucket: int) -> list[Record]:
+    """The traffic with the times at which nothing came."""
+    known = {point["at"]: point for point in points}
+    moments = [since + timedelta(seconds=at) for at in range(0, int((until - since).total_seconds()), bucket)]
+    return [known.get(moment, {"at": moment, "declarations": 0, "alerts": 0}) for moment in moments]
 
 
 def _plain(thing: Any) -> dict[str, Any]:

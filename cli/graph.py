@@ -45,11 +45,11 @@ def ask(
 def rebuild(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before emptying the graph.")] = False,
 ) -> None:
-    """Empty the graph, so that the graph writer makes it again from all that `declarations.scored` still retains."""
+    """Empty the graph, so that the graph writer makes it again from all that `declarations.scored` and `feedback` still retain."""
     from graph.rebuild import empty
 
     if not yes:
-        typer.confirm("This empties the graph; what the topic no longer retains will not come back. Go on?", abort=True)
+        typer.confirm("This empties the graph; what the topics no longer retain will not come back. Go on?", abort=True)
     with _driver() as driver:
         empty(driver, lambda label: typer.echo(f"Removing {label}"))
     typer.echo("The graph is empty. A graph writer that is running stops at its next batch: start it again, and it begins at the start.")

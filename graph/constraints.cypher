@@ -14,3 +14,4 @@ CREATE INDEX subpartida_sa6 IF NOT EXISTS FOR (n:Subpartida) ON (n.sa6);
 CREATE INDEX anomalia_score IF NOT EXISTS FOR (n:Anomalia) ON (n.score);
 CREATE INDEX anomalia_fecha IF NOT EXISTS FOR (n:Anomalia) ON (n.fecha);
 CREATE INDEX anomalia_contraparte IF NOT EXISTS FOR (n:Anomalia) ON (n.contraparte);
+CREATE INDEX anomalia_revision IF NOT EXISTS FOR (n:Anomalia) ON (n.revision);

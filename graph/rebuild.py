@@ -1,4 +1,4 @@
-"""Empties the graph, so that the writer makes it again from the start of `declarations.scored`."""
+"""Empties the graph, so that the writer makes it again from the start of `declarations.scored` and of `feedback`."""
 
 from collections.abc import Callable
 

@@ -1,19 +1,24 @@
-"""Writes verdicts into Neo4j: coalesced, in one transaction with the offsets they came from, so that twice is once."""
+"""Writes verdicts, and what analysts say of them, into Neo4j: coalesced, in one transaction with the offsets they came from."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 import neo4j
 import stamina
 
 from core.errors import Unavailable
-from graph import coalesce, rows, schema, statements, tariff
+from graph import coalesce, revisions, rows, schema, statements, tariff
 from graph.connection import connect, is_deadlock, translated
 from graph.settings import Neo4jSettings
-from schemas.events import Model, ScoredRecord, ScoredV1, Source
+from schemas.events import FeedbackRecord, FeedbackV1, Model, ScoredRecord, ScoredV1, Source
+
+if TYPE_CHECKING:
+    from adapters.kafka import TopicSettings
 
 Partition = tuple[str, int]
+Record = ScoredRecord | FeedbackRecord
 
 DEADLOCK_ATTEMPTS = 6
 
@@ -48,8 +53,12 @@ class GraphWriter:
         with translated(self._settings):
             schema.prepare(self._driver)
             with self._driver.session() as session, session.begin_transaction() as transaction:
-                _write(transaction, coalesce.coalesce([_rehearsal()]))
+                _write(transaction, _rehearsal())
                 transaction.rollback()
+
+    def reads(self, topics: "TopicSettings") -> Mapping[str, type[ScoredV1] | type[FeedbackV1]]:
+        """Verdicts, and what analysts say of the anomalies among them. Which of the two comes first makes no difference."""
+        return {topics.scored: ScoredV1, topics.feedback: FeedbackV1}
 
     def positions(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """The next offset to apply of each partition that the graph has records of; the others are left out."""
@@ -62,11 +71,11 @@ class GraphWriter:
         self._applied = {partition: offset for partition, offset in self._applied.items() if partition not in wanted} | known
         return {partition: offset + 1 for partition, offset in known.items()}
 
-    def apply(self, verdicts: Sequence[ScoredRecord]) -> None:
-        """Adds the verdicts that the graph does not have yet; raises PositionLost if it has fewer than it should."""
-        if verdicts:
+    def apply(self, records: Sequence[Record]) -> None:
+        """Adds the records that the graph does not have yet; raises PositionLost if it has fewer than it should."""
+        if records:
             with translated(self._settings):
-                self._applied.update(self._transaction(verdicts))
+                self._applied.update(self._transaction(records))
 
     def close(self) -> None:
         """Lets the connections go; the writer can be opened again."""
@@ -76,13 +85,13 @@ class GraphWriter:
 
     # Only deadlocks are repeated here: an outage is the caller's to wait for.
     @stamina.retry(on=is_deadlock, attempts=DEADLOCK_ATTEMPTS, timeout=30, wait_initial=0.02, wait_max=0.5)
-    def _transaction(self, verdicts: Sequence[ScoredRecord]) -> dict[Partition, int]:
-        last = {(record.topic, record.partition): record.offset for record in sorted(verdicts, key=lambda record: record.offset)}
+    def _transaction(self, records: Sequence[Record]) -> dict[Partition, int]:
+        last = {(record.topic, record.partition): record.offset for record in sorted(records, key=lambda record: record.offset)}
         with self._opened().session() as session, session.begin_transaction() as transaction:
             stored = self._locked(transaction, last)
-            news = [record for record in verdicts if record.offset > stored[record.topic, record.partition]]
+            news = [record for record in records if record.offset > stored[record.topic, record.partition]]
             if news:
-                _write(transaction, coalesce.coalesce(news))
+                _write(transaction, news)
                 applied = {partition: max(offset, stored[partition]) for partition, offset in last.items()}
                 saved = [{"topic": topic, "particion": number, "offset": offset} for (topic, number), offset in applied.items()]
                 transaction.run(statements.write("save_positions"), filas=saved).consume()
@@ -117,13 +126,16 @@ class GraphWriter:
         return self._driver
 
 
-def _write(transaction: neo4j.Transaction, batch: coalesce.Batch) -> None:
-    for name, parameters in rows.statements(batch, tariff.load()):
-        transaction.run(statements.write(name), parameters).consume()
+def _write(transaction: neo4j.Transaction, records: Sequence[Record]) -> None:
+    if verdicts := [record for record in records if isinstance(record, ScoredRecord)]:
+        for name, parameters in rows.statements(coalesce.coalesce(verdicts), tariff.load()):
+            transaction.run(statements.write(name), parameters).consume()
+    if said := [record for record in records if isinstance(record, FeedbackRecord)]:
+        transaction.run(statements.write("revisiones"), revisions.parameters(said)).consume()
 
 
-def _rehearsal() -> ScoredRecord:
-    """An anomalous verdict that reaches every statement and is never committed."""
+def _rehearsal() -> list[Record]:
+    """An anomalous verdict and a word on it, which together reach every statement; they are never committed."""
     verdict = ScoredV1(
         event_id="ensayo",
         declaration_id="ensayo",
@@ -141,4 +153,14 @@ def _rehearsal() -> ScoredRecord:
         source=Source("ensayo", 0, 0),
         declaration=_REHEARSED,
     )
-    return ScoredRecord("ensayo", 0, 0, verdict)
+    said = FeedbackV1(
+        feedback_id="ensayo",
+        event_id=verdict.event_id,
+        declaration_id=verdict.declaration_id,
+        dataset=verdict.dataset,
+        verdict="confirmed",
+        note="",
+        who="ensayo",
+        given_at=verdict.scored_at,
+    )
+    return [ScoredRecord("ensayo", 0, 0, verdict), FeedbackRecord("ensayo", 0, 1, said)]

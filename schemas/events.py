@@ -3,7 +3,7 @@
 import hashlib
 import uuid
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
@@ -12,7 +12,6 @@ Severity = Literal["low", "medium", "high", "critical"]
 
 Judgement = Literal["confirmed", "dismissed"]
 """What an analyst makes of an alert: it is worth pursuing, or there is nothing to it."""
-Judgement = Literal["confirmed", "dismissed"]
 
 NAMESPACE = uuid.UUID("7f6f3f0e-6a0b-5c53-9f1a-6d1f6e0f5a11")
 """The uuid5 namespace of event ids. It is part of the contract: never change it."""
@@ -32,23 +31,6 @@ def event_id(declaration_id: str, dataset: str, model_version: str) -> str:
     digest = hashlib.sha1(NAMESPACE.bytes + f"{dataset}\x1f{model_version}\x1f{declaration_id}".encode(), usedforsecurity=False).hexdigest()
     # What `uuid.uuid5` does, at a third of its cost: it is computed for every verdict.
     return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{_VARIANT[digest[16]]}{digest[17:20]}-{digest[20:32]}"
-
-
-def feedback_id(event_id: str, who: str, verdict: Judgement, note: str, given_at: str) -> str:
-    """The id of what an analyst said of an alert at a moment: the same whenever it is computed."""
-    return str(uuid.uuid5(NAMESPACE, "\x1f".join((event_id, who, verdict, note, given_at))))
-
-
-def cloud_event_headers(kind: str, identifier: str, time: str) -> list[tuple[str, str | bytes | None]]:
-    """The CloudEvents headers, in binary mode, of an event of one of CE_TYPES."""
-    return [
-        ("ce_specversion", "1.0"),
-        ("ce_id", identifier),
-        ("ce_type", CE_TYPES[kind]),
-        ("ce_source", f"/vigia/{kind}"),
-        ("ce_time", time),
-        ("content-type", "application/json"),
-    ]
 
 
 def feedback_id(event_id: str, who: str, verdict: Judgement, note: str, given_at: str) -> str:
@@ -137,39 +119,29 @@ class AnomalyV1(msgspec.Struct, frozen=True, kw_only=True):
     declaration: msgspec.Raw
 
 
-class FeedbackV1(msgspec.Struct, frozen=True, kw_only=True):
-    """What an analyst said of an alert. Of several of one alert the last holds: by `given_at`, then by `feedback_id`."""
-
-    feedback_id: str
-    event_id: str
-    declaration_id: str
-    dataset: str
-    verdict: Judgement
-    note: str
-    who: str
-    given_at: str
-
-
 MAX_NOTE, MAX_WHO = 2_000, 64
 """Characters of a note, and of a name."""
+
+_Identifier = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")]
 
 
 class FeedbackV1(msgspec.Struct, frozen=True, kw_only=True):
     """What an analyst says of an alert. Of one alert the last holds: by `given_at`, then by `feedback_id`."""
 
-    feedback_id: str
-    event_id: str
+    feedback_id: _Identifier
+    event_id: _Identifier
     declaration_id: str
     dataset: str
     verdict: Judgement
     note: Annotated[str, msgspec.Meta(max_length=MAX_NOTE)]
-    who: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_WHO, pattern=r"^[^\x00-\x1f\x7f]*$")]
+    who: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_WHO)]
     given_at: str
 
     def __post_init__(self) -> None:
-        """Refuses a moment that is none, or that is not in UTC: what comes later could not be told."""
-        if datetime.fromisoformat(self.given_at).utcoffset() != timedelta(0):
-            raise ValueError(f"given_at is {self.given_at}: it must be in UTC, as 2025-09-30T13:15:00.250+00:00")
+        """Refuses a moment that is none, or none in particular: what came last could not be told."""
+        moment = datetime.fromisoformat(self.given_at)
+        if moment.utcoffset() is None or not 1 < moment.year < 9999:
+            raise ValueError(f"given_at is {self.given_at}: it must be a moment with its offset, as 2025-09-30T13:15:00.250+00:00")
 
 
 class FeedbackRecord(NamedTuple):

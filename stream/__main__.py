@@ -3,7 +3,7 @@
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import get_args
+from typing import Any, get_args
 
 import faust
 from confluent_kafka import Consumer, Producer
@@ -84,7 +84,7 @@ def build(role: Role) -> WorkerApp:
     return app
 
 
-def _sink(settings: WorkerSettings) -> sinking.Sink:
+def _sink(settings: WorkerSettings) -> sinking.Sink[Any]:
     if isinstance(settings, ArchiveSettings):
         from stream.archive import Archive
 

@@ -1,6 +1,6 @@
 """Archives declarations and verdicts in the raw Postgres database, in one transaction with the offsets they came from."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -8,6 +8,7 @@ import psycopg
 import stamina
 from pydantic import SecretStr
 
+from adapters.kafka import TopicSettings
 from adapters.migrate import migrate
 from adapters.postgres import Database, storable
 from schemas import datasets
@@ -60,6 +61,10 @@ class Archive:
         with self._database.translated():
             self._connected()
 
+    def reads(self, topics: TopicSettings) -> Mapping[str, type[ScoredV1]]:
+        """Verdicts, with the declarations in them."""
+        return {topics.scored: ScoredV1}
+
     def positions(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """The next offset to apply of each partition that the archive has records of; the others are left out."""
         wanted = set(partitions)
@@ -67,11 +72,11 @@ class Archive:
             rows = self._connected().execute("SELECT topic, partition, next_offset FROM stream_positions").fetchall()
         return {(topic, number): offset for topic, number, offset in rows if (topic, number) in wanted}
 
-    def apply(self, verdicts: Sequence[ScoredRecord]) -> None:
+    def apply(self, records: Sequence[ScoredRecord]) -> None:
         """Adds the declarations and verdicts that are not there yet."""
-        if verdicts:
+        if records:
             with self._database.translated():
-                self._transaction(verdicts)
+                self._transaction(records)
 
     def close(self) -> None:
         """Lets the connection go; the archive can be opened again."""

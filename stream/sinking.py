@@ -1,11 +1,11 @@
-"""The roles that follow the verdicts: the graph writer and the archive. One sink, one consumer group, one process each."""
+"""The roles that follow what is published: the graph writer and the archive. One sink, one consumer group, one process each."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 import stamina
@@ -15,7 +15,7 @@ from mode import Service
 
 from adapters.kafka import KafkaSettings, TopicSettings, ensure_topics
 from core.errors import ConfigurationError, Unavailable
-from schemas.events import ScoredRecord, ScoredV1
+from schemas.events import FeedbackRecord, FeedbackV1, ScoredRecord, ScoredV1
 from stream import metrics
 from stream.app import WorkerApp
 from stream.source import Batch, BatchSource
@@ -23,13 +23,21 @@ from stream.source import Batch, BatchSource
 log = logging.getLogger(__name__)
 
 Partition = tuple[str, int]
+Event = type[ScoredV1] | type[FeedbackV1]
+Record = TypeVar("Record", bound=ScoredRecord | FeedbackRecord, contravariant=True)
+
+RECORDS: dict[Event, Callable[[str, int, int, Any], ScoredRecord | FeedbackRecord]] = {ScoredV1: ScoredRecord, FeedbackV1: FeedbackRecord}
+"""What a sink is given of each kind of event."""
 
 
-class Sink(Protocol):
-    """A store of verdicts that keeps its own offsets, so that applying twice is applying once. Every call blocks.
+class Sink(Protocol[Record]):
+    """A store of events that keeps its own offsets, so that applying twice is applying once. Every call blocks.
 
-    Each method raises Unavailable while the store is down: back off and repeat the same call.
+    Each method but `reads` raises Unavailable while the store is down: back off and repeat the same call.
     """
+
+    def reads(self, topics: TopicSettings) -> Mapping[str, Event]:
+        """The topics that it stores, each with what its values are."""
 
     def open(self) -> None:
         """Connects and prepares the store."""
@@ -37,17 +45,17 @@ class Sink(Protocol):
     def positions(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """The next offset to apply of each partition that the store knows."""
 
-    def apply(self, verdicts: Sequence[ScoredRecord]) -> None:
-        """Stores the verdicts and their offsets in one transaction."""
+    def apply(self, records: Sequence[Record]) -> None:
+        """Stores the records, in the order of their partitions' offsets, and these offsets in one transaction."""
 
     def close(self) -> None:
         """Lets the connections go."""
 
 
 class SinkService(Service):
-    """Carries verdicts into a sink. While the sink is down the source is paused, nothing is dropped, and it catches up after."""
+    """Carries what a sink reads into it. While the sink is down the source is paused, nothing is dropped, and it catches up after."""
 
-    def __init__(self, name: str, sink: Sink, consumer: Consumer, kafka: KafkaSettings, topics: TopicSettings) -> None:
+    def __init__(self, name: str, sink: Sink[Any], consumer: Consumer, kafka: KafkaSettings, topics: TopicSettings) -> None:
         super().__init__()
         self.name = name
         self.source: BatchSource | None = None
@@ -55,7 +63,7 @@ class SinkService(Service):
         self._consumer = consumer
         self._kafka = kafka
         self._topics = topics
-        self._decode = msgspec.json.Decoder(ScoredV1).decode
+        self._reads = {topic: (msgspec.json.Decoder(kind).decode, RECORDS[kind]) for topic, kind in sink.reads(topics).items()}
         self._problem: str | None = f"the first connection to {name}"
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
 
@@ -92,7 +100,7 @@ class SinkService(Service):
                 await loop.run_in_executor(self._thread, ensure_topics, self._kafka, self._topics)
                 await loop.run_in_executor(self._thread, self._tried, self._sink.open)
         if self.source:
-            self.source.subscribe([self._topics.scored])
+            self.source.subscribe([*self._reads])
 
     async def handle(self, batch: Batch, source: BatchSource) -> None:
         """Stores a batch, for as long as that takes."""
@@ -120,16 +128,18 @@ class SinkService(Service):
             self._problem = str(error)
             raise
 
-    def _records(self, batch: Batch) -> list[ScoredRecord]:
+    def _records(self, batch: Batch) -> list[ScoredRecord | FeedbackRecord]:
         records = []
         for message in batch.messages:
+            topic, partition, offset = message.topic(), message.partition(), message.offset()
+            decode, record = self._reads[topic]
             try:
-                verdict = self._decode(message.value() or b"")
+                event = decode(message.value() or b"")
             except msgspec.DecodeError as error:
                 metrics.UNREADABLE.labels(self.name).inc()
-                log.error("%s/%d/%d is no verdict, and is passed over: %s", message.topic(), message.partition(), message.offset(), error)
+                log.error("%s/%d/%d is no event of version 1, and is passed over: %s", topic, partition, offset, error)
             else:
-                records.append(ScoredRecord(message.topic(), message.partition(), message.offset(), verdict))
+                records.append(record(topic, partition, offset, event))
         return records
 
     async def on_stop(self) -> None:

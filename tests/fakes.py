@@ -1,15 +1,16 @@
 """Fakes that keep the same promises as the real thing: the contract tests hold them to it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from adapters.kafka import TopicSettings
 from core.explain import Contribution, Explanation
 from core.scoring import ModelRef, Scores
 from schemas.datasets import DatasetSpec
 from schemas.declaration import Declaration
-from schemas.events import ScoredRecord
+from schemas.events import ScoredRecord, ScoredV1
 
 
 class MemorySink:
@@ -21,6 +22,9 @@ class MemorySink:
     def open(self) -> None:
         self.store.setdefault("verdicts", {})
         self.store.setdefault("positions", {})
+
+    def reads(self, topics: TopicSettings) -> Mapping[str, type[ScoredV1]]:
+        return {topics.scored: ScoredV1}
 
     def positions(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
         stored = self.store["positions"]

@@ -11,7 +11,7 @@ from referencing import Registry, Resource
 import schemas
 
 ROOT = Path(schemas.__file__).parent
-KINDS = ("declaration", "scored", "anomaly", "dead-letter")
+KINDS = ("declaration", "scored", "anomaly", "feedback", "dead-letter")
 
 
 @cache

@@ -1,17 +1,18 @@
-"""Verdicts for tests: each trade has companies, ports and a topic of its own, so that tests share a server in peace."""
+"""Verdicts and feedback for tests: each trade has companies, ports and topics of its own, so that tests share a server in peace."""
 
 import json
 from uuid import uuid4
 
 import msgspec
 
-from schemas.events import Model, ScoredRecord, ScoredV1, Source, event_id
+from schemas.events import FeedbackRecord, FeedbackV1, Judgement, Model, ScoredRecord, ScoredV1, Source, event_id, feedback_id
 
 
 class Trade:
     def __init__(self) -> None:
         self.mark = uuid4().hex[:8].upper()
         self.topic = f"declarations.scored-{self.mark}"
+        self.feedback_topic = f"feedback-{self.mark}"
         self._declared = 0
 
     def verdict(
@@ -51,3 +52,20 @@ class Trade:
 
     def records(self, start: int, stop: int, *, partition: int = 0, **verdict: object) -> list[ScoredRecord]:
         return [self.record(offset, partition=partition, **verdict) for offset in range(start, stop)]
+
+    def said(
+        self, offset: int, alert: ScoredV1, verdict: Judgement = "confirmed", note: str = "", who: str = "ana", at: str = "09:00:00.000"
+    ) -> FeedbackRecord:
+        """What somebody said of an alert at a time of one day."""
+        given_at = f"2025-10-01T{at}+00:00"
+        said = FeedbackV1(
+            feedback_id=feedback_id(alert.event_id, who, verdict, note, given_at),
+            event_id=alert.event_id,
+            declaration_id=alert.declaration_id,
+            dataset=alert.dataset,
+            verdict=verdict,
+            note=note,
+            who=who,
+            given_at=given_at,
+        )
+        return FeedbackRecord(self.feedback_topic, 0, offset, said)

@@ -40,6 +40,7 @@ class Deployment:
             scored=f"{name}.scored",
             anomalies=f"{name}.anomalies",
             dead_letter=f"{name}.dead-letter",
+            feedback=f"{name}.feedback",
             declarations={SPEC.name: f"{name}.declarations"},
         )
         self.input = self.topics.declarations[SPEC.name]
@@ -49,6 +50,7 @@ class Deployment:
             "KAFKA_TOPIC_SCORED": self.topics.scored,
             "KAFKA_TOPIC_ANOMALIES": self.topics.anomalies,
             "KAFKA_TOPIC_DEAD_LETTER": self.topics.dead_letter,
+            "KAFKA_TOPIC_FEEDBACK": self.topics.feedback,
             "KAFKA_TOPIC_DECLARATIONS": json.dumps(dict(self.topics.declarations)),
             "DATASETS": json.dumps([SPEC.name]),
             "GROUP_PREFIX": name,

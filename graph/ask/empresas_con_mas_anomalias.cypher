@@ -7,6 +7,10 @@ MATCH (e:Empresa)-[o:OPERA_EN {dataset: $dataset}]->(p:Puerto)
 WITH e, sum(o.declaraciones) AS declaraciones, sum(o.anomalias) AS anomalias, max(o.score_maximo) AS score_maximo,
      collect(p.nombre)[..10] AS puertos
 WHERE anomalias > 0 AND declaraciones >= $declaraciones_minimas
-RETURN e.id AS empresa, declaraciones, anomalias, round(1.0 * anomalias / declaraciones, 4) AS parte, score_maximo, puertos
-ORDER BY parte DESC, anomalias DESC, empresa
+WITH e, declaraciones, anomalias, round(1.0 * anomalias / declaraciones, 4) AS parte, score_maximo, puertos
+ORDER BY parte DESC, anomalias DESC, e.id
 LIMIT $limite
+RETURN e.id AS empresa, declaraciones, anomalias, parte,
+       COUNT { (e)<-[:INVOLUCRA]-(:Anomalia {dataset: $dataset, revision: 'confirmada'}) } AS confirmadas,
+       COUNT { (e)<-[:INVOLUCRA]-(:Anomalia {dataset: $dataset, revision: 'descartada'}) } AS descartadas, score_maximo, puertos
+ORDER BY parte DESC, anomalias DESC, empresa

@@ -4,7 +4,7 @@ import json
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 import pytest
@@ -12,16 +12,30 @@ import pytest
 from adapters.kafka import TopicSettings
 from schemas import checks, datasets
 from schemas.declaration import Parser
-from schemas.events import NAMESPACE, AnomalyV1, Contribution, Model, ScoredV1, Severity, Source, event_id
+from schemas.events import (
+    MAX_NOTE,
+    MAX_WHO,
+    NAMESPACE,
+    AnomalyV1,
+    Contribution,
+    FeedbackV1,
+    Judgement,
+    Model,
+    ScoredV1,
+    Severity,
+    Source,
+    event_id,
+    feedback_id,
+)
 from stream.decide import Lane, Outcome, decide
 from tests.fakes import FakeScorer, Message
 from tests.published import example_id, examples, schema, strict_json, validator
 
-STRUCTS = {"scored": ScoredV1, "anomaly": AnomalyV1}
+STRUCTS = {"scored": ScoredV1, "anomaly": AnomalyV1, "feedback": FeedbackV1}
 NOW = datetime(2025, 9, 30, 13, 15, 0, 250_000, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("kind", ["scored", "anomaly", "dead-letter"])
+@pytest.mark.parametrize("kind", ["scored", "anomaly", "feedback", "dead-letter"])
 def test_valid_examples_are_valid(kind: str) -> None:
     found = examples(kind, "valid")
     assert found
@@ -31,7 +45,7 @@ def test_valid_examples_are_valid(kind: str) -> None:
         validator(f"{kind}.v1.schema.json").validate(document)
 
 
-@pytest.mark.parametrize("kind", ["scored", "anomaly", "dead-letter"])
+@pytest.mark.parametrize("kind", ["scored", "anomaly", "feedback", "dead-letter"])
 def test_invalid_examples_are_refused(kind: str) -> None:
     found = examples(kind, "invalid")
     assert found
@@ -54,11 +68,26 @@ def test_the_contributions_of_an_example_sum_to_its_error(path: Path) -> None:
     assert contributions == sorted(contributions, key=lambda each: -abs(each))
 
 
-@pytest.mark.parametrize("kind", STRUCTS)
+@pytest.mark.parametrize("kind", ["scored", "anomaly"])
 def test_the_ids_in_the_examples_are_the_ones_that_the_worker_derives(kind: str) -> None:
     documents = [json.loads(path.read_bytes()) for path in examples(kind, "valid")] + schema(kind)["examples"]
     for event in documents:
         assert event["event_id"] == event_id(event["declaration_id"], event["dataset"], event["model"]["version"])
+
+
+def test_the_ids_of_feedback_in_the_examples_are_derived_from_what_was_said_of_which_alert_by_whom_and_when() -> None:
+    for said in [json.loads(path.read_bytes()) for path in examples("feedback", "valid")] + schema("feedback")["examples"]:
+        parts = [said[name] for name in ("event_id", "who", "verdict", "note", "given_at")]
+        assert said["feedback_id"] == feedback_id(*parts) == str(uuid.uuid5(NAMESPACE, "\x1f".join(parts)))
+
+
+@pytest.mark.parametrize(
+    "name", ["note-too-long", "name-too-long", "nobody-says-it", "unknown-verdict", "given-at-a-day", "event-id-not-a-uuid"]
+)
+def test_who_decodes_feedback_into_the_struct_is_spared_what_no_reader_could_use(name: str) -> None:
+    (path,) = [path for path in examples("feedback", "invalid") if path.stem == name]
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(path.read_bytes(), type=FeedbackV1)
 
 
 def resolved(reference: dict[str, Any]) -> dict[str, Any]:
@@ -83,6 +112,7 @@ JSON_TYPES = {
     Source: "object",
     Severity: "string",
     Severity | None: ["string", "null"],
+    Judgement: "string",
     str | float | None: ["string", "number", "null"],
     tuple[Contribution, ...]: "array",
 }
@@ -93,6 +123,7 @@ JSON_TYPES = {
     [
         (ScoredV1, schema("scored")),
         (AnomalyV1, schema("anomaly")),
+        (FeedbackV1, schema("feedback")),
         (Model, schema("scored")["$defs"]["model"]),
         (Source, schema("scored")["$defs"]["source"]),
         (Contribution, schema("anomaly")["$defs"]["contribution"]),
@@ -100,7 +131,7 @@ JSON_TYPES = {
     ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_struct_and_schema_have_the_same_fields_types_and_required_ones(struct: type, published: dict[str, Any]) -> None:
-    fields = {field.name: field.type for field in msgspec.structs.fields(struct)}
+    fields = {field.name: bare(field.type) for field in msgspec.structs.fields(struct)}
     assert list(published["properties"]) == list(fields)
     assert published["required"] == list(fields), "the worker writes every field of an event"
     for name, kind in fields.items():
@@ -111,17 +142,29 @@ def test_struct_and_schema_have_the_same_fields_types_and_required_ones(struct: 
             assert name in ("declaration", "expected")
 
 
+def bare(kind: Any) -> Any:
+    """A type without the limits that are annotated."""
+    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
+
+
 def qualified(reference: dict[str, Any], struct: type) -> dict[str, Any]:
     """References inside a file, as another file would write them."""
     file = "anomaly.v1.schema.json" if struct in (AnomalyV1, Contribution) else "scored.v1.schema.json"
     return json.loads(json.dumps(reference).replace('"#/$defs', f'"{file}#/$defs'))
 
 
-def test_severities_and_codes_are_listed_in_full() -> None:
+def test_severities_codes_and_judgements_are_listed_in_full() -> None:
     assert schema("scored")["$defs"]["severity"]["enum"] == list(get_args(Severity))
+    assert schema("feedback")["properties"]["verdict"]["enum"] == list(get_args(Judgement))
     codes = schema("dead-letter")["properties"]["vigia.code"]["oneOf"]
     assert [each["const"] for each in codes] == list(get_args(checks.Code))
     assert all(each["description"] for each in codes)
+
+
+def test_the_limits_of_a_note_and_of_a_name_are_the_published_ones() -> None:
+    published = schema("feedback")["properties"]
+    assert published["note"]["maxLength"] == MAX_NOTE
+    assert (published["who"]["minLength"], published["who"]["maxLength"]) == (1, MAX_WHO)
 
 
 def judged(dataset: str, *values: bytes | None) -> Outcome:

@@ -11,6 +11,7 @@ import psycopg.conninfo
 import pytest
 from pydantic import SecretStr
 
+from adapters.kafka import TopicSettings
 from core.errors import Unavailable
 from graph.settings import Neo4jSettings
 from graph.writer import GraphWriter
@@ -48,6 +49,9 @@ class SinkContract:
         sink.open()
         yield sink
         sink.close()
+
+    def test_it_reads_the_verdicts_whatever_their_topic_is_called(self, sink):
+        assert sink.reads(TopicSettings(scored="veredictos"))["veredictos"] is ScoredV1
 
     def test_it_does_not_know_partitions_that_it_has_nothing_of(self, sink, trade):
         assert sink.positions([(trade.topic, 0), (trade.topic, 1)]) == {}
@@ -136,6 +140,13 @@ class ServerContract(SinkContract):
         batches = [records[start : start + 50] for start in range(0, 400, 50)]
         self._at_once(batches, batches)
         assert self.contents(trade) == expected(record.verdict for record in records)
+
+    def test_positions_of_another_topic_are_not_its_own(self, trade):
+        sink = self.new()
+        sink.open()
+        sink.apply(trade.records(0, 3))
+        assert sink.positions([(trade.topic, 0), (trade.feedback_topic, 0)]) == {(trade.topic, 0): 3}
+        sink.close()
 
     def test_two_clients_that_share_companies_lose_nothing(self, trade):
         def batches(partition: int) -> list[list[ScoredRecord]]:

@@ -146,7 +146,8 @@ def test_every_question_has_an_answer(question, writer, driver, trade):
     other = trade.record(
         61, empresa="OTRA", fecha="2025-11-01", anomaly=True, score=5.0, contraparte=f"X{trade.mark}", valor_fob_usd=9000, peso_neto_kg=1
     )
-    writer.apply([*usual, odd, other])
+    unseen = trade.verdict(subpartida="090111")  # judged by an analyst, and not in the graph
+    writer.apply([*usual, odd, other, trade.said(0, odd.verdict), trade.said(1, unseen)])
     given = {
         "empresa": abc,
         "subpartida": "090111",
