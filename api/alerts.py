@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from starlette.concurrency import run_in_threadpool
 
 from api import answers, metrics
 from api.archive import Archive, Filters, Record, Sort
-from api.declarations import lane_of
+from api.declarations import lane_of, served
 from api.keys import Caller, Guarded
 from api.openapi import fails
 from api.predictions import explained
@@ -31,19 +31,30 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^
 _encode = msgspec.json.Encoder().encode
 
 
+def _written(value: Any) -> Any:
+    """The text of a date or date-time; raises ValueError for a number, which pydantic would take for seconds since 1970."""
+    if isinstance(value, str) and "-" not in value.strip("+-"):
+        raise ValueError("it must be written as in RFC 3339")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written)]
+Day = Annotated[date, BeforeValidator(_written)]
+
+
 class Wanted(BaseModel):
     """Which alerts, in which order, and how many."""
 
     model_config = ConfigDict(extra="forbid")
 
-    dataset: Text | None = None
+    dataset: str | None = None
     empresa: Text | None = Field(default=None, description="as it was declared")
     subpartida: Annotated[str, StringConstraints(pattern=r"^[0-9]{2,10}$")] | None = Field(default=None, description="or its first digits")
     puerto: Text | None = None
     severity: list[Severity] = Field(default=[], max_length=4)
     min_score: float | None = Field(default=None, allow_inf_nan=False)
-    since: datetime | None = None
-    until: datetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
     status: answers.Status | None = None
     sort: Sort = "time"
     limit: int = Field(default=50, ge=1, le=500)
@@ -62,10 +73,11 @@ class Judged(BaseModel):
     )
 
 
-@router.get("/alerts", response_model=answers.Alerts, responses=fails(None, 422, 503))
+@router.get("/alerts", response_model=answers.Alerts, responses=fails(None, 404, 422, 503))
 def alerts(request: Request, query: Annotated[Wanted, Query()]) -> Any:
     """A page of alerts, the newest or the strangest first."""
     archive: Archive = request.app.state.archive
+    served(request, query.dataset)
     asked = query.model_dump(exclude={"sort", "limit", "cursor"})
     page, following = archive.alerts(Filters(**asked), query.sort, query.limit, query.cursor)
     return {"alerts": [_alert(each, request.app.state.models) for each in page], "next": following}
@@ -134,9 +146,10 @@ def judge(request: Request, event_id: UUID, judged: Judged) -> Any:
 
 
 @router.get("/feedback", response_class=Response, responses=fails(answers.Feedback, 422, 503, lines=True), tags=["feedback"])
-def feedback(request: Request, dataset: Text | None = None) -> Response:
+def feedback(request: Request, dataset: str | None = None) -> Response:
     """Everything that analysts said, a JSON line each, the first first: what `vigia evaluate --feedback` reads."""
     archive: Archive = request.app.state.archive
+    served(request, dataset)
 
     def lines() -> Iterator[bytes]:
         for each in archive.feedback(dataset):
@@ -149,10 +162,11 @@ def feedback(request: Request, dataset: Text | None = None) -> Response:
 def history(
     request: Request,
     empresa: Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[^\x00]*$")],
-    dataset: Text | None = None,
+    dataset: str | None = None,
 ) -> Any:
     """What a company declared, by month, and its latest declarations; nothing is known of a company that declared nothing."""
     models: Models = request.app.state.models
+    served(request, dataset)
     found = request.app.state.archive.history(empresa, dataset)
     return {**found, "recent": [_with_amounts(each, models) for each in found["recent"]]}
 

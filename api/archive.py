@@ -255,5 +255,5 @@ def _opened(cursor: str, sort: Sort) -> tuple[Any, UUID]:
             raise ValueError("it is a cursor of the other order")
         return (datetime.fromisoformat(value) if sort == "time" else float(value)), UUID(identifier)
     except (ValueError, TypeError, AttributeError) as error:
-        told = deferred("the cursor is not one of ours for this order: begin again without it")
-        raise Problem(422, "bad_cursor", told) from error
+        told = deferred("there is no page at this cursor in this order: begin again without it")
+        raise Problem(404, "bad_cursor", told) from error

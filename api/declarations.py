@@ -70,13 +70,19 @@ def _parse(body: bytes, head: _Head, lane: Lane) -> Declared | Rejected:
     return found if isinstance(found, Rejected) else Declared(lane, found, head.declaration_id)
 
 
-def lane_of(name: str, lanes: Mapping[str, Lane]) -> Lane:
-    """The lane of a dataset; raises Problem 422."""
+def lane_of(name: str, lanes: Mapping[str, Lane], status: int = 422) -> Lane:
+    """The lane of a dataset; raises Problem, 422 or, where the dataset is in the address, 404."""
     lane = lanes.get(name)
     if lane is None:
         told = deferred("there is no dataset %(name)s: the datasets are %(known)s")
-        raise Problem(422, "unknown_dataset", told, name=repr(name[:64]), known=", ".join(lanes))
+        raise Problem(status, "unknown_dataset", told, name=repr(name[:64]), known=", ".join(lanes))
     return lane
+
+
+def served(request: Request, dataset: str | None) -> None:
+    """Returns if a dataset that was asked for is served, or none was; raises Problem 422."""
+    if dataset is not None:
+        lane_of(dataset, request.app.state.models.lanes)
 
 
 def _with_id(body: bytes) -> bytes:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
 from threading import Lock
 from typing import Annotated, Any, Literal
 
 import msgspec
 import neo4j
 from fastapi import APIRouter, Path, Query, Request
-from graph.neighbourhood import Neighbourhood, NotInGraph, neighbourhood
 
 from adapters.catalogue import deferred
 from api import answers
-from api.alerts import Text
+from api.alerts import Day
+from api.declarations import served
 from api.keys import Guarded
 from api.openapi import fails
 from api.problems import Problem
 from graph.connection import connect, translated
+from graph.neighbourhood import Neighbourhood, NotInGraph, neighbourhood
 from graph.settings import Neo4jSettings
 
 router = APIRouter(tags=["graph"], route_class=Guarded)
@@ -60,14 +60,15 @@ def around(
     kind: Literal["empresa", "subpartida", "puerto", "capitulo"],
     identifier: Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[^\x00]*$")],
     depth: Annotated[int, Query(ge=1, le=3)] = 1,
-    dataset: Text | None = None,
-    since: date | None = None,
-    until: date | None = None,
+    dataset: str | None = None,
+    since: Day | None = None,
+    until: Day | None = None,
     limit: Annotated[int, Query(ge=10, le=500, description="nodes at most")] = 150,
 ) -> Any:
     """The neighbourhood of a company, a code, a port or a chapter, with the anomalies in it. What has more neighbours than
     that shows the strangest and the busiest."""
     graph: Graph = request.app.state.graph
+    served(request, dataset)
     try:
         found = graph.ask(
             lambda driver: neighbourhood(driver, kind, identifier, depth=depth, dataset=dataset, since=since, until=until, limit=limit)

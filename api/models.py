@@ -35,7 +35,7 @@ async def models(request: Request) -> Any:
     return {"models": [_served(lane, None) for lane in lanes]}
 
 
-@router.get("/models/{dataset}", response_model=answers.ModelCard, responses=fails(None, 422, 503))
+@router.get("/models/{dataset}", response_model=answers.ModelCard, responses=fails(None, 404, 422, 503))
 def model(request: Request, dataset: str) -> Any:
     """One dataset's model: its card, its figures, and since when it is in production."""
     lane = _lane(request, dataset)
@@ -45,7 +45,7 @@ def model(request: Request, dataset: str) -> Any:
     return _catalog(request).card(serving) | _served(lane, _catalog(request).since(serving))
 
 
-@router.get("/models/{dataset}/versions", response_model=answers.Versions, responses=fails(None, 422, 503))
+@router.get("/models/{dataset}/versions", response_model=answers.Versions, responses=fails(None, 404, 422, 503))
 def versions(request: Request, dataset: str) -> Any:
     """The latest versions: their figures, and what the gate and the analysts said of them."""
     lane = _lane(request, dataset)
@@ -61,7 +61,7 @@ def versions(request: Request, dataset: str) -> Any:
     return {"versions": [_version(each, gates.get(each["version"]), reviewed.get(each["version"])) for each in found]}
 
 
-@router.get("/models/{dataset}/drift", response_model=answers.DriftReports, responses=fails(None, 422, 503))
+@router.get("/models/{dataset}/drift", response_model=answers.DriftReports, responses=fails(None, 404, 422, 503))
 def drift(request: Request, dataset: str, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> Any:
     """What the watch found lately."""
     _lane(request, dataset)
@@ -74,7 +74,7 @@ def drift(request: Request, dataset: str, limit: Annotated[int, Query(ge=1, le=5
     return {"reports": rows}
 
 
-@router.get("/models/{dataset}/influence", response_model=answers.Influences, responses=fails(None, 422, 503))
+@router.get("/models/{dataset}/influence", response_model=answers.Influences, responses=fails(None, 404, 422, 503))
 async def influence(
     request: Request,
     dataset: str,
@@ -102,7 +102,7 @@ async def influence(
     "/models/{dataset}/retrain",
     status_code=202,
     response_model=answers.Retraining,
-    responses=fails(None, 422, 503),
+    responses=fails(None, 404, 422, 503),
     openapi_extra={"x-role": "admin"},
 )
 async def retrain(request: Request, dataset: str) -> Any:
@@ -119,7 +119,7 @@ async def run(request: Request, run_id: UUID) -> Any:
 
 
 def _lane(request: Request, dataset: str) -> Lane:
-    return lane_of(dataset, request.app.state.models.lanes)
+    return lane_of(dataset, request.app.state.models.lanes, 404)
 
 
 def _catalog(request: Request) -> Catalog:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from functools import cache
+from collections.abc import Collection
 from importlib.resources import files
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
 
+from api import answers
 from api.keys import SCHEMES
 from api.problems import MEDIA_TYPE, ProblemDocument
 
@@ -32,10 +34,13 @@ BATCH: dict[str, Any] = {
         "content": {
             "application/json": {"schema": _ROWS, "example": [_EXAMPLE]},
             "text/csv": {"schema": {"type": "string"}, "example": "empresa,subpartida,puerto\nABC,110100,CARTAGENA\n"},
-            "multipart/form-data": {"schema": _UPLOAD},
+            "multipart/form-data": {"schema": _UPLOAD, "encoding": {"file": {"contentType": "text/csv, application/json"}}},
         },
     }
 }
+
+NAMED = (ProblemDocument, answers.Prediction, answers.Explanation, answers.BatchLine, answers.Feedback)
+"""What routes answer without FastAPI's knowing."""
 
 TOLD = {
     401: "No key, or one that is not known",
@@ -60,13 +65,20 @@ def fails(model: type[BaseModel] | None, *statuses: int, lines: bool = False) ->
     return found
 
 
+def _only(served: list[str], schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter's schema with the names of the datasets that are served."""
+    if "anyOf" in schema:
+        return {**schema, "anyOf": [_only(served, each) if each["type"] == "string" else each for each in schema["anyOf"]]}
+    return {**schema, "enum": served}
+
+
 def _reference(model: type[BaseModel]) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{model.__name__}"}
 
 
-@cache
-def declaration_schemas() -> dict[str, Any]:
-    """The contract's JSON Schema as components: `Declaration` is what requests send, whose id may be missing."""
+def declaration_schemas(served: Collection[str]) -> dict[str, Any]:
+    """The contract's JSON Schema as components, for the datasets that are served: `Declaration` is what requests send, whose id
+    may be missing."""
     text = (files("schemas") / "declaration.v1.schema.json").read_text("utf-8")
     contract = json.loads(text.replace("#/$defs/", "#/components/schemas/declaration_"))
     parts: dict[str, Any] = {f"declaration_{name}": part for name, part in contract["$defs"].items()}
@@ -79,6 +91,8 @@ def declaration_schemas() -> dict[str, Any]:
         "description": "Your own id of the declaration; without one, the verdict has none.",
     }
     required = [name for name in shared["required"] if name != "declaration_id"]
+    for name in datasets.keys() - served:
+        del parts[f"declaration_{name}"], datasets[name]
     for name, part in datasets.items():
         fields = {**shared["properties"], **part["properties"]}
         if name != "exportaciones":
@@ -101,6 +115,12 @@ def declaration_schemas() -> dict[str, Any]:
                 {"type": ["null", "boolean"]},
                 {"type": "number", "minimum": -1.7976931348623157e308, "maximum": 1.7976931348623157e308},
                 {"$ref": "#/components/schemas/declaration_plain"},
+                {"type": "array", "items": {"$ref": "#/components/schemas/declaration_unknown"}},
+                {
+                    "type": "object",
+                    "propertyNames": {"$ref": "#/components/schemas/declaration_plain"},
+                    "additionalProperties": {"$ref": "#/components/schemas/declaration_unknown"},
+                },
             ],
         },
         "Declaration": {
@@ -108,7 +128,7 @@ def declaration_schemas() -> dict[str, Any]:
             "description": contract["description"],
             "anyOf": [{"$ref": f"#/components/schemas/declaration_{name}"} for name in datasets],
         },
-        "Row": {"type": "object", "description": "A declaration; one that is none has a line in the answer that says why."},
+        "Row": {"description": "A declaration; whatever is none has a line in the answer that says why."},
     }
 
 
@@ -119,11 +139,16 @@ def describe(app: FastAPI) -> dict[str, Any]:
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
-        schemas.update(declaration_schemas())
+        _, named = models_json_schema([(model, "serialization") for model in NAMED], ref_template="#/components/schemas/{model}")
+        served = list(app.state.models.lanes)
+        schemas.update({**named["$defs"], **declaration_schemas(served)})
         document["components"]["securitySchemes"] = SCHEMES
         for path in document["paths"].values():
             for operation in path.values():
                 if "health" not in operation["tags"]:
                     operation["security"] = [{name: []} for name in SCHEMES]
+                for parameter in operation.get("parameters", ()):
+                    if parameter["name"] == "dataset":
+                        parameter["schema"] = _only(served, parameter["schema"])
         app.openapi_schema = document
     return app.openapi_schema

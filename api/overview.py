@@ -8,7 +8,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 
 from api import answers
-from api.alerts import Text
 from api.archive import Archive, Record
 from api.declarations import lane_of
 from api.keys import Caller, Guarded
@@ -25,7 +24,7 @@ POINTS = 60
 
 
 @router.get("/summary", response_model=answers.Summary, responses=fails(None, 422, 503))
-def summary(request: Request, dataset: Text | None = None, hours: Annotated[int, Query(ge=1, le=24 * 31)] = 24) -> Any:
+def summary(request: Request, dataset: str | None = None, hours: Annotated[int, Query(ge=1, le=24 * 31)] = 24) -> Any:
     """Declarations and alerts of the last hours: over time, and by port, chapter and company."""
     archive: Archive = request.app.state.archive
     bucket = next((size for size in BUCKETS if hours * 3_600 / size <= POINTS), BUCKETS[-1])

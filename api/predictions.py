@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import msgspec
-from core.remedy import Remedy, remedy
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
@@ -22,6 +21,7 @@ from api.rejections import sentence
 from api.serving import Models
 from api.tables import Row, rows
 from core.explain import Explanation
+from core.remedy import Remedy, remedy
 from core.scoring import Scorer, severity
 from schemas.declaration import Declaration, Rejected
 from schemas.events import event_id

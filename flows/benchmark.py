@@ -68,8 +68,8 @@ def _source(rows: int, failing: float) -> Iterator[str]:
         held.bind(("127.0.0.1", 0))
         port = held.getsockname()[1]
     until = datetime.now(UTC).date() + timedelta(days=1)  # nothing is added while we read
-    settings = {"SOURCE_API_PORT": port, "SOURCE_API_ROWS": rows, "SOURCE_API_FAILING_SHARE": failing, "SOURCE_API_SLOW_SHARE": 0, "SOURCE_API_UNTIL": until}
-    environment = {**os.environ, **{key: str(value) for key, value in settings.items()}}
+    settings = {"PORT": port, "ROWS": rows, "FAILING_SHARE": failing, "SLOW_SHARE": 0, "UNTIL": until}
+    environment = {**os.environ, **{f"SOURCE_API_{key}": str(value) for key, value in settings.items()}}
     command = [sys.executable, "-m", "simulator.api"]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

@@ -8,7 +8,7 @@ CALL (n) {
     AND ($desde IS NULL OR r.ultima_fecha >= $desde)
     AND ($hasta IS NULL OR r.primera_fecha <= $hasta)
   RETURN r, m
-  ORDER BY r.anomalias DESC, r.declaraciones DESC, m.NOMBRE, coalesce(r.puerto, '')
+  ORDER BY r.anomalias DESC, r.declaraciones DESC, m.NOMBRE, coalesce(r.puerto, ''), r.dataset
   LIMIT $cada
 }
 RETURN nombre, m.NOMBRE AS otro, properties(r) AS propiedades, m.descripcion AS descripcion

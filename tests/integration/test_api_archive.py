@@ -120,7 +120,7 @@ def test_a_cursor_that_is_none_or_of_another_order_is_refused(api):
     other = api.get("/alerts", params={"limit": 1, "sort": "score"}).json()["next"]
     for cursor in ("ñ", "bm8=", other):
         answer = api.get("/alerts", params={"cursor": cursor})
-        assert (answer.status_code, answer.json()["code"]) == (422, "bad_cursor")
+        assert (answer.status_code, answer.json()["code"]) == (404, "bad_cursor")
 
 
 def test_an_alert_opens_with_its_declaration_as_it_was_received(api, archived):

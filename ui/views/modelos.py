@@ -145,13 +145,13 @@ def progress(run_id: str) -> None:
     state = {"COMPLETED": "complete", "FAILED": "error", "CRASHED": "error", "CANCELLED": "error"}.get(run["state"], "running")
     done = sum(step["state"] == "Completed" for step in run["steps"])
     label = say("%(name)s: %(state)s, %(done)s steps done", name=run["name"], state=run["state_name"], done=done)
-    with st.status(label, state=state, expanded=True):  # type: ignore[arg-type]  # one of its states
-        for step in run["steps"]:
-            mark = {"Completed": "✓", "Running": "…", "Failed": "✗"}.get(step["state"], "·")
-            st.markdown(f"{mark} {pieces.plain(step['name'])}")
-        if run["message"]:
-            st.markdown(pieces.plain(run["message"]))
-        st.link_button(say("In Prefect"), links.flow_run(run_id), icon=":material/open_in_new:")
+    told = st.status(label, state=state, expanded=True)  # type: ignore[arg-type]  # one of its states
+    for step in run["steps"]:
+        mark = {"Completed": "✓", "Running": "…", "Failed": "✗"}.get(step["state"], "·")
+        told.markdown(f"{mark} {pieces.plain(step['name'])}")
+    if run["message"]:
+        told.markdown(pieces.plain(run["message"]))
+    told.link_button(say("In Prefect"), links.flow_run(run_id), icon=":material/open_in_new:")
     if run["state"] in ENDED and st.session_state.get("ended") != run_id:
         st.session_state["ended"] = run_id
         reading.forget()
