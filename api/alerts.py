@@ -153,7 +153,7 @@ def feedback(request: Request, dataset: str | None = None) -> Response:
 
     def lines() -> Iterator[bytes]:
         for each in archive.feedback(dataset):
-            yield _encode({**each, "given_at": each["given_at"].isoformat(timespec="milliseconds")}) + b"\n"
+            yield _encode({**each, "given_at": each["given_at"].astimezone(UTC).isoformat(timespec="milliseconds")}) + b"\n"
 
     return StreamingResponse(lines(), media_type="application/x-ndjson")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from datetime import UTC
 
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -103,4 +104,4 @@ class Outbox:
 
 def _event(row: Record) -> FeedbackV1:
     told = {**row, "feedback_id": str(row["feedback_id"]), "event_id": str(row["event_id"])}
-    return FeedbackV1(**{**told, "given_at": row["given_at"].astimezone().isoformat(timespec="milliseconds")})
+    return FeedbackV1(**{**told, "given_at": row["given_at"].astimezone(UTC).isoformat(timespec="milliseconds")})

@@ -113,6 +113,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(StarletteHTTPException)
     async def routing(request: Request, error: StarletteHTTPException) -> Response:
+        if error.status_code == 400:  # what FastAPI says of a body that it cannot even decode
+            return answer(request, 422, "not_json", say(request, INVALID["json_invalid"]))
         told = say(request, ROUTING.get(error.status_code, "%(said)s"), said=error.detail, path=request.url.path, method=request.method)
         return answer(request, error.status_code, HTTPStatus(error.status_code).name.lower(), told, error.headers)
 
