@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCKS := requirements/build.txt requirements/all.txt
 
-.PHONY: setup run test lint lock clean
+.PHONY: setup run test lint browser lock clean
 .DEFAULT_GOAL := setup
 
 setup: $(READY)
@@ -28,8 +28,14 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint
+test: lint browser
 	$(BIN)/pytest $(ARGS)
+
+# The tests of the screen drive a real Chromium. On Debian as root it is installed; elsewhere it is asked for.
+browser:
+	@command -v chromium chromium-browser google-chrome >/dev/null \
+	  || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get -qq update && apt-get -qq install --yes --no-install-recommends chromium >/dev/null; } \
+	  || { echo "The tests of the screen need Chromium: install it with your system's packages"; exit 1; }
 
 # Resolves the dependencies anew; the lock files name hashes, and no index.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11

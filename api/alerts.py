@@ -158,7 +158,7 @@ def feedback(request: Request, dataset: str | None = None) -> Response:
     return StreamingResponse(lines(), media_type="application/x-ndjson")
 
 
-@router.get("/empresas/{empresa:path}/history", response_model=answers.History, responses=fails(None, 422, 503))
+@router.get("/empresas/{empresa:path}/history", response_model=answers.History, responses=fails(None, 404, 422, 503))
 def history(
     request: Request,
     empresa: Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[^\x00]*$")],
