@@ -58,8 +58,8 @@ class Gate:
             metrics.IN_FLIGHT.dec()
             route = getattr(scope.get("route"), "path", "unknown")
             method = scope["method"] if route != "unknown" else "unknown"
-            metrics.REQUESTS.labels(method, route, passage.status).inc()
-            metrics.SECONDS.labels(method, route).observe(time.perf_counter() - began)
+            metrics.answered(method, route, passage.status).inc()
+            metrics.answered_in(method, route).observe(time.perf_counter() - began)
 
 
 class _Passage:

@@ -39,7 +39,7 @@ async def predict(request: Request) -> Response:
     """The verdict on one declaration. `empresa`, `subpartida` and `puerto` are required; every other field makes it better."""
     lane, declaration, identifier = await declared(request, request.app.state.models.lanes)
     found = await lane.batcher.score(declaration)
-    metrics.PREDICTIONS.labels(lane.spec.name, str(found.anomaly).lower()).inc()
+    metrics.predicted(lane.spec.name, str(found.anomaly).lower()).inc()
     return Response(_encode(_prediction(lane.spec.name, identifier, found)), media_type="application/json")
 
 
@@ -124,6 +124,6 @@ def _scored(scorer: Scorer, piece: Sequence[Row], first: int, language: str) -> 
             lines.append({"row": number, "declaration_id": identifier, "rejected": said})
         else:
             error, score, anomaly = next(figures)
-            metrics.PREDICTIONS.labels(dataset, str(anomaly).lower()).inc()
+            metrics.predicted(dataset, str(anomaly).lower()).inc()
             lines.append({"row": number, **_prediction(dataset, identifier, Found(scorer, error, score, anomaly))})
     return b"".join(_encode(line) + b"\n" for line in lines)

@@ -1,0 +1,1 @@
+"""Loads the API with Locust: see `python -m tests.load --help`."""
