@@ -29,9 +29,9 @@ class Found(NamedTuple):
 class Batcher:
     """Scores one dataset's declarations for requests of one event loop.
 
-    Nothing waits for company: what the loop has read when it comes to scoring is scored, and what comes meanwhile is the next
-    batch. It is done on the loop: a thread would take turns with it at holding the interpreter, which costs a third of the
-    requests, to spare the others a millisecond.
+    Nothing waits for time to pass: a batch is what has come for as long as each turn of the loop brought more. It is scored on
+    the loop: a thread would take turns with it at holding the interpreter, which costs a third of the requests, to spare the
+    others a millisecond.
     """
 
     def __init__(self, scorer: Callable[[], Scorer]) -> None:
@@ -53,6 +53,7 @@ class Batcher:
 
     async def _work(self) -> None:
         while self._waiting:
+            await self._gathered()
             batch, self._waiting = self._waiting[:TOGETHER], self._waiting[TOGETHER:]
             try:
                 scorer = self._scorer()
@@ -65,5 +66,11 @@ class Batcher:
                 for _, answer in batch:
                     if not answer.done():
                         answer.set_exception(error)
-            await asyncio.sleep(0)  # others' turn
         self._working = None
+
+    async def _gathered(self) -> None:
+        """Returns when a turn of the loop has brought nothing more, or there is enough."""
+        known = 0
+        while known < len(self._waiting) < TOGETHER:
+            known = len(self._waiting)
+            await asyncio.sleep(0)

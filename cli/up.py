@@ -23,6 +23,9 @@ BACKGROUND = {
 }
 """What to do with a stack that runs in the background."""
 
+FIRST = {"ui", "api"}
+"""The parts whose addresses people want first."""
+
 TOLD = ("ready", "done", "restarting", "refused", "failed", "stopped")
 """The states that are worth a line where the output is no terminal."""
 
@@ -37,7 +40,7 @@ def up(
     ] = None,
     simulate_rate: Annotated[float | None, typer.Option(help="simulated declarations per second", show_default="20")] = None,
 ) -> None:
-    """Start Kafka, Neo4j, PostgreSQL, MLflow and the workers on this machine, and show the alerts."""
+    """Start the whole stack on this machine, the API and the analysts' screen included, and show the alerts."""
     from rich.console import Console
 
     from local import client
@@ -129,7 +132,7 @@ def addresses(status: "StackStatus", settings: "StackSettings") -> "Table":
     table = Table(title="Vigía is up", title_justify="left", title_style="bold green", box=None, show_header=False, pad_edge=False)
     table.add_column(no_wrap=True, style="bold")
     table.add_column(overflow="fold")
-    for name, part in status.parts.items():
+    for name, part in sorted(status.parts.items(), key=lambda item: item[0] not in FIRST):  # the others stay in their order
         if part.address:
             table.add_row(part.title, Text(part.address))
         for line in _login(name, settings):

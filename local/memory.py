@@ -22,7 +22,7 @@ RESIDENT_MB = {
     "graph": 200,
     "archive": 150,
     "simulate": 150,
-    "api": 350,
+    "api": 450,
     "ui": 250,
 }
 """What each part takes in MB, measured and rounded up; Kafka and Neo4j without their heaps."""

@@ -37,7 +37,7 @@ def ui(settings: StackSettings) -> Part:
     url = f"http://127.0.0.1:{settings.port('ui_port')}"
     return Part(
         name="ui",
-        title="Vigía, the analysts' screen",
+        title="Analysts' screen",
         address=url,
         command=(sys.executable, "-m", "ui"),
         environment={

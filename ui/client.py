@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -75,8 +76,8 @@ class Api:
     def batch(self, name: str, content: bytes, dataset: str) -> list[Answer]:
         """The verdicts on an uploaded table, in order."""
         answer = self._send("POST", "/predict/batch", params={"dataset": dataset}, files={"file": (name, content)})
-        lines = answer.text.splitlines()
-        return [httpx.Response(200, text=line).json() for line in lines]
+        # Not splitlines(): a name may hold a sign that this takes for the end of a line.
+        return [_read(line) for line in answer.text.split("\n") if line]
 
     def models(self) -> list[Answer]:
         """The model that each dataset is scored with."""
@@ -115,12 +116,10 @@ class Api:
 
     def _get(self, path: str, **params: Any) -> Answer:
         given = {name: value for name, value in params.items() if value not in (None, "", [])}
-        found: Answer = self._send("GET", path, params=given).json()
-        return found
+        return _read(self._send("GET", path, params=given).text)
 
     def _post(self, path: str, body: object) -> Answer:
-        found: Answer = self._send("POST", path, json=body).json()
-        return found
+        return _read(self._send("POST", path, json=body).text)
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
@@ -131,8 +130,19 @@ class Api:
             raise Trouble("api_down", "", str(error)) from error
         if answer.is_success:
             return answer
+        told = _read(answer.text, answer.status_code)
         try:
-            told = answer.json()
             raise Trouble(told["code"], told["title"], told["detail"], answer.status_code)
-        except (ValueError, KeyError, TypeError):
+        except KeyError:
             raise Trouble("api_odd", "", f"HTTP {answer.status_code}", answer.status_code) from None
+
+
+def _read(text: str, status: int = 200) -> Answer:
+    """An object in JSON; what is none did not come from the API."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise Trouble("api_odd", "", f"HTTP {status}", status)
+    return found

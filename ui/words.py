@@ -61,7 +61,12 @@ def whole(value: float) -> str:
 
 def decimal(value: float, places: int = 2) -> str:
     """A number with so many decimals."""
-    return numbers.format_decimal(round(value, places), format=f"#,##0.{'0' * places}", locale=locale())
+    return numbers.format_decimal(round(value, places), format=f"#,##0.{'0' * places}" if places else "#,##0", locale=locale())
+
+
+def signed(value: float, places: int = 2) -> str:
+    """A difference, with its sign."""
+    return ("+" if value >= 0 else "−") + decimal(abs(value), places)
 
 
 def percent(share: float, places: int = 1) -> str:
@@ -85,6 +90,11 @@ def moment(text: str, zone: str) -> str:
 def day(value: str | date) -> str:
     """A day."""
     return str(dates.format_date(date.fromisoformat(value) if isinstance(value, str) else value, "d MMM y", locale=locale()))
+
+
+def month(text: str) -> str:
+    """A month, such as 2026-01."""
+    return str(dates.format_date(date.fromisoformat(f"{text}-01"), "MMM y", locale=locale()))
 
 
 def ago(text: str) -> str:

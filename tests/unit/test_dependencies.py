@@ -24,6 +24,14 @@ def test_a_stream_worker_installs_without_torch() -> None:
     assert not {"torch", "mlflow", "pandas", "onnx", "jgo"} & worker
 
 
+@pytest.mark.parametrize(("name", "has"), [("api", {"fastapi", "onnxruntime", "neo4j", "psycopg"}), ("ui", {"streamlit", "httpx"})])
+def test_the_api_and_the_screen_install_without_what_trains(name: str, has: set[str]) -> None:
+    installed = locked(name)
+    assert has <= installed
+    assert not {"torch", "mlflow", "faust-streaming", "prefect", "shap"} & installed
+    assert name == "api" or not {"neo4j", "psycopg", "confluent-kafka", "onnxruntime"} & installed
+
+
 def test_what_holds_a_model_installs_without_faust() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
     assert not [each for each in extras["model"] if re.match("faust|confluent|torch|vigia", each)]
@@ -41,6 +49,8 @@ def test_what_holds_a_model_installs_without_faust() -> None:
         ("flows.deploy", ("prefect", "torch", "mlflow", "psycopg")),
         ("local.models", ("prefect", "torch", "mlflow")),
         ("simulator.api", ("prefect", "torch", "mlflow", "confluent_kafka", "psycopg")),
+        ("api.__main__", ("torch", "onnx", "mlflow", "prefect", "faust", "streamlit", "sklearn")),
+        ("ui.__main__", ("streamlit", "torch", "neo4j", "psycopg", "confluent_kafka", "onnxruntime", "numpy")),
         ("cli.main", ("prefect", "torch", "faust", "confluent_kafka", "neo4j", "mlflow", "numpy", "pyarrow")),
     ],
 )

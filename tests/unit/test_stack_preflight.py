@@ -69,9 +69,9 @@ def test_too_little_memory_names_the_heaps():
     preflight.enough_memory(3_000, 3_000)
 
 
-def test_a_whole_stack_is_expected_to_need_about_four_and_a_half_gigabytes(tmp_path):
+def test_a_whole_stack_is_expected_to_need_about_five_gigabytes(tmp_path):
     settings = stack(tmp_path)
-    assert 4_000 < memory.needed_mb(settings, memory.RESIDENT_MB) < 5_000
+    assert 4_500 < memory.needed_mb(settings, memory.RESIDENT_MB) < 5_500
     assert memory.needed_mb(stack(tmp_path, kafka_heap_mb=1024), ["kafka"]) - memory.needed_mb(settings, ["kafka"]) == 512
 
 

@@ -13,92 +13,142 @@ from ui import charts, links, pieces, reading, words
 from ui.client import Answer, Trouble
 from ui.words import say
 
-PAGE = 25
+PAGE, MOST = 25, 500
+"""How many alerts are shown at first and added by a click, and how many the API gives at once."""
 EVERY = "5s"
 """How often the list is read again while it is live."""
 
+MORE = ("severity", "empresa", "subpartida", "puerto", "min_score", "since")
 SORTS = {"time": deferred("Newest first"), "score": deferred("Strangest first")}
 
 
 def filters() -> dict[str, Any]:
     """What the reader wants to see, kept in the address."""
+    asked = st.query_params
     first, second, third = st.columns([2, 2, 2], vertical_alignment="bottom")
     with first:
         wanted: dict[str, Any] = {"dataset": pieces.dataset_choice("of", every=True)}
     with second:
         wanted["sort"] = st.segmented_control(
-            say("Order"), list(SORTS), default="time", format_func=lambda name: say(SORTS[name]), required=True
+            say("Order"),
+            list(SORTS),
+            default=pieces.among("sort", list(SORTS), "time"),
+            format_func=lambda name: say(SORTS[name]),
+            required=True,
+            key="sort",
         )
     with third:
         wanted["status"] = st.segmented_control(
-            say("Status"), list(pieces.STATUS_NAMES), format_func=lambda name: say(pieces.STATUS_NAMES[name])
+            say("Status"),
+            list(pieces.STATUS_NAMES),
+            default=pieces.among("status", [None, *pieces.STATUS_NAMES], None),
+            format_func=lambda name: say(pieces.STATUS_NAMES[name]),
+            key="status",
         )
-    with st.expander(say("More filters"), icon=":material/filter_alt:"):
-        columns = st.columns(3)
-        wanted["severity"] = columns[0].multiselect(
-            say("Severity"),
-            list(pieces.SEVERITY_NAMES),
-            format_func=lambda name: say(pieces.SEVERITY_NAMES[name]),
-            placeholder=say("Any"),
-        )
-        wanted["empresa"] = columns[1].text_input(say("Company"), max_chars=64, help=say("Exactly as it is declared.")).strip()
-        wanted["subpartida"] = columns[2].text_input(say("Tariff code, or its first digits"), max_chars=10).strip()
-        wanted["puerto"] = columns[0].text_input(say("Port"), max_chars=64).strip().upper()
-        least = columns[1].number_input(say("Score from"), 0.0, 10.0, 0.0, 0.5)
-        wanted["min_score"] = least or None
-        since: date | None = columns[2].date_input(say("Since"), None, format="YYYY-MM-DD")
-        if since:
-            zone = ZoneInfo(reading.settings().timezone)
-            wanted["since"] = datetime.combine(since, time(), zone).astimezone(UTC).isoformat()
+    narrowed = any(asked.get(name) for name in MORE)
+    with st.expander(say("More filters"), expanded=narrowed, icon=":material/filter_alt:"):
+        wanted |= _more()
+    for name in ("sort", "status", *MORE):
+        pieces.remember(name, _written(wanted[name]) if (name, wanted[name]) != ("sort", "time") else None)
+    if since := wanted["since"]:
+        wanted["since"] = datetime.combine(since, time(), ZoneInfo(reading.settings().timezone)).astimezone(UTC).isoformat()
     if wanted["subpartida"] and not (wanted["subpartida"].isdecimal() and len(wanted["subpartida"]) >= 2):
         st.warning(say("A tariff code has digits only, two at least."), icon=":material/warning:")
         wanted["subpartida"] = ""
     return {name: value for name, value in wanted.items() if value}
 
 
+def _more() -> dict[str, Any]:
+    asked = st.query_params
+    columns = st.columns(3)
+    try:
+        least, since = float(asked.get("min_score", 0)), date.fromisoformat(asked["since"]) if "since" in asked else None
+    except ValueError:
+        least, since = 0.0, None
+    return {
+        "severity": columns[0].multiselect(
+            say("Severity"),
+            list(pieces.SEVERITY_NAMES),
+            [name for name in asked.get_all("severity") if name in pieces.SEVERITY_NAMES],
+            format_func=lambda name: say(pieces.SEVERITY_NAMES[name]),
+            placeholder=say("Any"),
+            key="severity",
+        ),
+        "empresa": columns[1]
+        .text_input(say("Company"), asked.get("empresa", "")[:64], max_chars=64, help=say("Exactly as it is declared."), key="empresa")
+        .strip(),
+        "subpartida": columns[2]
+        .text_input(say("Tariff code, or its first digits"), asked.get("subpartida", "")[:10], max_chars=10, key="subpartida")
+        .strip(),
+        "puerto": columns[0].text_input(say("Port"), asked.get("puerto", "")[:64], max_chars=64, key="puerto").strip().upper(),
+        "min_score": columns[1].number_input(say("Score from"), 0.0, 10.0, min(max(least, 0.0), 10.0), 0.5, key="min_score") or None,
+        "since": columns[2].date_input(say("Since"), since, format="YYYY-MM-DD", key="since"),
+    }
+
+
+def _written(value: Any) -> str | list[str] | None:
+    """A filter as the address holds it."""
+    return value if isinstance(value, list) else str(value) if value else None
+
+
 def listed(wanted: dict[str, Any]) -> None:
     """The list, read again by itself while it is live."""
-    live = st.toggle(say("Live"), value=True, help=say("Reads the list again every few seconds."))
+    live = st.toggle(say("Live"), value=True, help=say("Reads the list again every few seconds."), key="live")
     st.fragment(run_every=EVERY if live else None)(_rows)(wanted)
 
 
 @pieces.guarded
 def _rows(wanted: dict[str, Any]) -> None:
     many = st.session_state.get("alerts_shown", PAGE)
-    asked = {**wanted, "severity": tuple(wanted.get("severity", ()))}
-    page = reading.lately("alerts", limit=min(many, 500), **asked)
-    if not page["alerts"]:
+    alerts, following = read(wanted, many)
+    if not alerts:
         pieces.nothing(say("No alert is like this. With fewer filters, or when more declarations have come, there may be some."))
         return
-    for alert in page["alerts"]:
-        _row(alert)
-    if page["next"] and many < 500 and st.button(say("Show more"), icon=":material/expand_more:"):
-        st.session_state["alerts_shown"] = many + PAGE
-        st.rerun(scope="fragment")
+    with st.container(gap="xsmall"):
+        for alert in alerts:
+            _row(alert)
+    if following:
+        more = {"alerts_shown": many + PAGE}
+        st.button(say("Show more"), icon=":material/expand_more:", on_click=st.session_state.update, args=(more,))
+
+
+def read(wanted: dict[str, Any], many: int) -> tuple[list[Answer], str | None]:
+    """So many alerts from the beginning, over as many pages as it takes, and whether there are more."""
+    asked = {**wanted, "severity": tuple(wanted.get("severity", ()))}
+    alerts: list[Answer] = []
+    following: str | None = None
+    while len(alerts) < many:
+        page = reading.lately("alerts", limit=min(many - len(alerts), MOST), cursor=following, **asked)
+        alerts, following = [*alerts, *page["alerts"]], page["next"]
+        if not following:
+            break
+    return alerts, following
 
 
 def _row(alert: Answer) -> None:
     with st.container(border=True, key=f"alert-{alert['event_id']}"):
-        what, who, where, action = st.columns([2, 3, 4, 1.4], vertical_alignment="center")
+        what, who, where, action = st.columns([2.2, 3, 4, 1.4], vertical_alignment="center", gap="small")
         judged = f" {pieces.status(alert['status'])}" if alert["status"] != "open" else ""
-        what.markdown(f"{pieces.severity(alert['severity'])} **{words.decimal(alert['score'])}**{judged}")
-        what.caption(words.ago(alert["scored_at"]))
-        who.markdown(f"**{pieces.plain(alert['empresa'])}**")
-        who.caption(pieces.plain(alert["declaration_id"]))
-        where.markdown(f"{alert['subpartida']} · {pieces.plain(alert['puerto'])}")
+        _two_lines(what, f"**{words.decimal(alert['score'])}** {pieces.severity(alert['severity'])}{judged}", words.ago(alert["scored_at"]))
+        _two_lines(who, f"**{pieces.plain(alert['empresa'])}**", pieces.plain(alert["declaration_id"]))
         amounts = [
             words.amount(alert[name], unit) for name, unit in (("valor_fob_usd", "USD"), ("peso_neto_kg", "kg")) if alert[name] is not None
         ]
-        where.caption(" · ".join(pieces.plain(text) for text in amounts) or "—")
+        below = " · ".join(pieces.plain(text) for text in amounts) or "—"
+        _two_lines(where, f"{alert['subpartida']} · {pieces.plain(alert['puerto'])}", below)
         if action.button(say("Open it"), key=f"open-{alert['event_id']}", width="stretch"):
             st.query_params["event_id"] = alert["event_id"]
             st.rerun()
 
 
+def _two_lines(column: Any, above: str, below: str) -> None:
+    column.markdown(f"{above}  \n:gray[:small[{below}]]")
+
+
 def opened(event_id: str) -> None:
     """One alert in full."""
     if st.button(say("Back to the list"), icon=":material/arrow_back:"):
-        st.query_params.pop("event_id")
+        del st.query_params["event_id"]
         st.rerun()
     alert = reading.lately("alert", event_id)
     dataset = alert["dataset"]
@@ -116,29 +166,30 @@ def opened(event_id: str) -> None:
             st.switch_page("views/grafo.py", query_params={"kind": "empresa", "name": alert["empresa"]})
         st.link_button(say("In Neo4j Browser"), links.anomaly(event_id), icon=":material/open_in_new:")
         st.link_button(say("The company in Neo4j Browser"), links.company(alert["empresa"]), icon=":material/open_in_new:")
-    _judged(alert)
     left, right = st.columns([3, 2], gap="large")
     try:
         found = reading.a_while("alert_explanation", event_id)
         with left:
-            st.subheader(say("Why it is strange"), anchor=False)
+            st.header(say("Why it is strange"), anchor=False)
             pieces.reasons(found)
             pieces.remedy(found)
         with right:
-            st.subheader(say("Declared and expected"), anchor=False)
+            st.header(say("Declared and expected"), anchor=False)
             pieces.expectations(found)
     except Trouble as error:
         with left:
-            pieces.trouble(error)
+            pieces.trouble(error, "explanation")
+    _judged(alert)
     left, right = st.columns([2, 3], gap="large")
     with left:
-        st.subheader(say("The declaration"), anchor=False)
+        st.header(say("The declaration"), anchor=False)
         pieces.declaration(dataset, alert["declaration"])
     with right:
-        _history(alert)
+        pieces.guarded(_history)(alert)
 
 
 def _judged(alert: Answer) -> None:
+    st.header(say("What analysts say"), anchor=False)
     with st.container(border=True):
         for said in alert["feedback"]:
             told = say(
@@ -162,7 +213,7 @@ def _judged(alert: Answer) -> None:
             try:
                 reading.api().judge(alert["event_id"], "confirmed" if confirmed else "dismissed", text.strip(), name.strip())
             except Trouble as error:
-                pieces.trouble(error)
+                pieces.trouble(error, "judge")
                 return
             reading.forget()
             st.toast(say("Stored: the graph and whoever follows the topic get it in a moment."), icon=":material/check:")
@@ -170,7 +221,7 @@ def _judged(alert: Answer) -> None:
 
 
 def _history(alert: Answer) -> None:
-    st.subheader(say("History of the company"), anchor=False)
+    st.header(say("History of the company"), anchor=False)
     found = reading.lately("history", alert["empresa"], alert["dataset"])
     st.markdown(
         say(
@@ -181,7 +232,8 @@ def _history(alert: Answer) -> None:
         )
     )
     if found["months"]:
-        st.altair_chart(charts.months(found["months"]), alt=say("Declarations and alerts of the company by month"))
+        months = [{**each, "month": words.month(each["month"])} for each in found["months"]]
+        st.altair_chart(charts.months(months), alt=say("Declarations and alerts of the company by month"))
     st.dataframe(
         [
             {
@@ -190,14 +242,13 @@ def _history(alert: Answer) -> None:
                 say("Tariff code"): each["subpartida"],
                 say("Port"): each["puerto"],
                 say("FOB value"): words.value(each["valor_fob_usd"], "USD"),
-                say("Score"): each["score"],
-                say("Alert"): each["anomaly"],
+                say("Score"): words.decimal(each["score"]),
+                say("Alert"): "▲" if each["anomaly"] else "",
             }
             for each in found["recent"]
         ],
         hide_index=True,
         height=300,
-        column_config={say("Score"): st.column_config.NumberColumn(format="%.2f")},
         alt=say("The latest declarations of the company"),
     )
 

@@ -11,6 +11,7 @@ from st_link_analysis import EdgeStyle, NodeStyle, st_link_analysis
 from adapters.catalogue import deferred
 from ui import export, links, pieces, reading, words
 from ui.client import Answer
+from ui.pieces import among
 from ui.words import say
 
 KINDS = {"empresa": deferred("Company"), "subpartida": deferred("Tariff code"), "puerto": deferred("Port"), "capitulo": deferred("Chapter")}
@@ -20,6 +21,7 @@ MARKED = " ▲"
 """Follows the name of what has anomalies: colour alone would not tell everybody."""
 
 HEIGHT = 560
+DEPTHS, LIMITS, LIMIT = [1, 2, 3], [25, 50, 100, 150, 300], 100
 
 
 def asked() -> dict[str, Any]:
@@ -27,24 +29,27 @@ def asked() -> dict[str, Any]:
     known = st.query_params
     first = st.columns([2, 4, 2, 2], vertical_alignment="bottom")
     kinds = list(KINDS)
-    kind = first[0].selectbox(
-        say("Kind"), kinds, kinds.index(known["kind"]) if known.get("kind") in kinds else 0, format_func=lambda name: say(KINDS[name])
-    )
+    kind = first[0].selectbox(say("Kind"), kinds, kinds.index(among("kind", kinds, kinds[0])), format_func=lambda name: say(KINDS[name]))
     name = first[1].text_input(say("Name or code"), known.get("name", ""), max_chars=64, placeholder=say("As it is declared")).strip()
-    depth = first[2].segmented_control(say("Steps"), [1, 2, 3], default=1, required=True)
-    limit = first[3].select_slider(say("Nodes at most"), [25, 50, 100, 150, 300], 100)
+    depth = first[2].segmented_control(say("Steps"), DEPTHS, default=among("depth", DEPTHS, DEPTHS[0]), required=True)
+    limit = first[3].select_slider(say("Nodes at most"), LIMITS, among("limit", LIMITS, LIMIT))
     with st.expander(say("Period and dataset"), icon=":material/filter_alt:"):
         second = st.columns(3)
         specs = reading.specs()
+        options = [None, *specs]
         dataset = second[0].selectbox(
-            say("Dataset"), [None, *specs], format_func=lambda each: say(specs[each]["title"]) if each else say("All datasets")
+            say("Dataset"),
+            options,
+            options.index(among("dataset", options, None)),
+            format_func=lambda each: say(specs[each]["title"]) if each else say("All datasets"),
         )
-        since: date | None = second[1].date_input(say("Since"), None, format="YYYY-MM-DD")
-        until: date | None = second[2].date_input(say("Until"), None, format="YYYY-MM-DD")
+        since: date | None = second[1].date_input(say("Since"), day("since"), format="YYYY-MM-DD")
+        until: date | None = second[2].date_input(say("Until"), day("until"), format="YYYY-MM-DD")
     if kind == "puerto":
         name = name.upper()
-    pieces.remember("kind", kind)
-    pieces.remember("name", name)
+    shown = {"kind": kind, "name": name, "dataset": dataset, "depth": depth if depth != DEPTHS[0] else None}
+    for each, value in {**shown, "limit": limit if limit != LIMIT else None, "since": since, "until": until}.items():
+        pieces.remember(each, str(value) if value else None)
     return {
         "kind": kind,
         "name": name or suggestion(kind),
@@ -54,6 +59,14 @@ def asked() -> dict[str, Any]:
         "since": since.isoformat() if since else None,
         "until": until.isoformat() if until else None,
     }
+
+
+def day(name: str) -> date | None:
+    """A day that the address of the page holds."""
+    try:
+        return date.fromisoformat(st.query_params.get(name, ""))
+    except ValueError:
+        return None
 
 
 def suggestion(kind: str) -> str:
@@ -84,8 +97,8 @@ def picture(found: Answer) -> None:
     ]
     styles = [_Node(kind, COLORS[kind], "name", ICONS[kind]) for kind in COLORS]
     lines = [
-        EdgeStyle("ANOMALIA", COLORS["anomalia"], labeled=None, directed=True),
-        *(EdgeStyle(kind, "#9aa7b5", labeled=None, directed=True) for kind in ("DECLARA", "OPERA_EN", "SALE_POR", "PERTENECE_A")),
+        _Edge("ANOMALIA", COLORS["anomalia"], labeled=None, directed=True),
+        *(_Edge(kind, "#9aa7b5", labeled=None, directed=True) for kind in ("DECLARA", "OPERA_EN", "SALE_POR", "PERTENECE_A")),
     ]
     st_link_analysis(
         {"nodes": nodes, "edges": edges},
@@ -105,6 +118,16 @@ class _Node(NodeStyle):  # type: ignore[misc]  # the component publishes no type
         styled: dict[str, Any] = super().dump()
         styled["style"] |= {"font-size": 4.5, "min-zoomed-font-size": 4, "color": "#17212b"}
         styled["style"] |= {"text-background-color": "#ffffff", "text-background-opacity": 0.8}
+        return styled
+
+
+class _Edge(EdgeStyle):  # type: ignore[misc]  # the component publishes no types
+    """A relation as a thin line, so that names can be read between many of them."""
+
+    def dump(self) -> dict[str, Any]:
+        """The style in Cytoscape's terms."""
+        styled: dict[str, Any] = super().dump()
+        styled["style"] |= {"width": 1.2, "arrow-scale": 0.6}
         return styled
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import streamlit as st
 
-from ui import charts, entry, pieces, reading, words
+from ui import entry, pieces, reading, shapley, words
 from ui.client import Answer
 from ui.words import say
 
 SAMPLES = (100, 200, 500)
-MANY_VALUES = 25
+MANY_VALUES = 15
 """How many values of a code a picture shows: the most frequent ones."""
 
 
@@ -38,21 +38,21 @@ def overall(dataset: str) -> None:
     importance = [{"label": titles[each["field"]], "mean_absolute": each["mean_absolute"]} for each in found["importance"]]
     first, second = st.columns([2, 3], gap="large")
     with first:
-        st.subheader(say("What matters most"), anchor=False)
-        st.altair_chart(charts.importance(importance), alt=say("Mean of the absolute Shapley values of each field"))
-        pieces.as_table([{say("Field"): row["label"], say("Mean"): round(row["mean_absolute"], 4)} for row in importance])
+        st.header(say("What matters most"), anchor=False)
+        st.altair_chart(shapley.importance(importance), alt=say("Mean of the absolute Shapley values of each field"))
+        pieces.as_table([{say("Field"): row["label"], say("Mean"): words.decimal(row["mean_absolute"], 4)} for row in importance])
     with second:
-        st.subheader(say("Each declaration, field by field"), anchor=False)
+        st.header(say("Each declaration, field by field"), anchor=False)
         st.altair_chart(
-            charts.beeswarm(swarm(dataset, found), [row["label"] for row in importance]),
+            shapley.beeswarm(swarm(dataset, found), [row["label"] for row in importance]),
             alt=say("Shapley values of every declaration, by field"),
         )
-    st.subheader(say("How a field acts"), anchor=False)
+    st.header(say("How a field acts"), anchor=False)
     field = st.selectbox(say("Field"), list(titles), format_func=titles.__getitem__)
     numeric = reading.unit(dataset, field) is not None
     points = dependence(dataset, found, field, numeric)
     title = f"{titles[field]} ({reading.unit(dataset, field)})" if numeric else titles[field]
-    st.altair_chart(charts.dependence(points, numeric, title), alt=say("Contribution of the field over its value"))
+    st.altair_chart(shapley.dependence(points, numeric, title), alt=say("Contribution of the field over its value"))
 
 
 def swarm(dataset: str, found: Answer) -> list[dict[str, Any]]:
@@ -64,7 +64,10 @@ def swarm(dataset: str, found: Answer) -> list[dict[str, Any]]:
     points = []
     for field, held in by_field.items():
         values = [each["value"] for each in held]
-        keys = values if reading.unit(dataset, field) else [-values.count(value) for value in values]
+        if reading.unit(dataset, field):
+            keys = [-1.0 if value is None else value for value in values]  # what is missing is less than nothing
+        else:
+            keys = [-values.count(value) for value in values]
         order = sorted(keys)
         for each, key in zip(held, keys, strict=True):
             points.append(
@@ -80,7 +83,7 @@ def swarm(dataset: str, found: Answer) -> list[dict[str, Any]]:
 
 def dependence(dataset: str, found: Answer, field: str, numeric: bool) -> list[dict[str, Any]]:
     """What a field held, and what it contributed."""
-    held = [each for row in found["rows"] for each in row["contributions"] if each["field"] == field]
+    held = [each for row in found["rows"] for each in row["contributions"] if each["field"] == field and each["value"] is not None]
     if not numeric:
         counted: dict[Any, int] = {}
         for each in held:
@@ -97,8 +100,11 @@ def one(dataset: str) -> None:
     ways = {"alert": say("From the alerts"), "typed": say("Type one in")}
     way = st.segmented_control(say("Which one"), list(ways), default="alert", format_func=ways.__getitem__, required=True)
     if way == "typed":
+        key = f"typed-one-{dataset}"
         if declaration := entry.pasted(dataset, "interpretability"):
-            explained(reading.api().explain(declaration))
+            st.session_state[key] = reading.api().explain(declaration)
+        if key in st.session_state:
+            explained(st.session_state[key])
         return
     alerts = {each["event_id"]: each for each in reading.lately("alerts", dataset=dataset, limit=50)["alerts"]}
     if asked and asked not in alerts:
@@ -146,10 +152,11 @@ def page() -> None:
         [say("Many declarations"), say("One declaration")],
         default=say("One declaration") if st.query_params.get("event_id") else say("Many declarations"),
     )
-    with several:
-        pieces.guarded(overall)(dataset)
-    with single:
-        pieces.guarded(one)(dataset)
+    parts = [(several, overall), (single, one)]
+    # Whoever follows a link to one alert does not wait for two hundred declarations.
+    for tab, part in reversed(parts) if st.query_params.get("event_id") else parts:
+        with tab:
+            pieces.guarded(part)(dataset)
 
 
 page()

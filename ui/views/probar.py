@@ -27,10 +27,10 @@ def verdict(declaration: dict[str, Any] | None, key: str) -> None:
     pieces.remedy(found)
     left, right = st.columns([3, 2], gap="large")
     with left:
-        st.subheader(say("Why"), anchor=False)
+        st.header(say("Why"), anchor=False)
         pieces.reasons(found)
     with right:
-        st.subheader(say("Declared and expected"), anchor=False)
+        st.header(say("Declared and expected"), anchor=False)
         pieces.expectations(found)
 
 
@@ -54,13 +54,13 @@ def table(dataset: str) -> None:
         {
             say("Row"): line["row"],
             say("Declaration"): line["declaration_id"] or "—",
-            say("Score"): line.get("score"),
-            say("Anomaly"): line.get("anomaly", False),
+            say("Score"): words.decimal(line["score"]) if "score" in line else "—",
+            say("Anomaly"): "▲" if line.get("anomaly") else "",
             say("Why there is no score"): line["rejected"]["message"] if "rejected" in line else "",
         }
         for line in sorted(lines, key=lambda line: -line.get("score", 99.0))
     ]
-    st.dataframe(rows, hide_index=True, placeholder="—", column_config={say("Score"): st.column_config.NumberColumn(format="%.2f")})
+    st.dataframe(rows, hide_index=True, alt=say("Declarations scored"))
     st.download_button(say("Download the scores"), as_csv(lines), "scores.csv", "text/csv", icon=":material/download:")
 
 

@@ -9,9 +9,10 @@ import streamlit as st
 from adapters.catalogue import deferred
 from ui import charts, reading, words
 from ui.client import Answer, Trouble
-from ui.pieces import as_table, dataset_choice, guarded, nothing, trouble
+from ui.pieces import among, as_table, dataset_choice, figures, guarded, nothing, plain, remember, trouble
 from ui.words import say
 
+DAY = 24
 PERIODS = {1: deferred("Last hour"), 24: deferred("Last 24 hours"), 168: deferred("Last 7 days"), 720: deferred("Last 30 days")}
 PARTS = {"score": deferred("Scoring worker"), "graph": deferred("Graph writer"), "archive": deferred("Archive")}
 """The parts whose names are no product's."""
@@ -24,21 +25,19 @@ EVERY = "20s"
 def happened(dataset: str | None, hours: int) -> None:
     """The figures of the period."""
     found = reading.lately("summary", dataset, hours)
-    figures = st.columns(4)
-    figures[0].metric(say("Declarations"), words.whole(found["declarations"]))
-    figures[1].metric(say("Alerts"), words.whole(found["alerts"]))
-    figures[2].metric(say("Alert rate"), words.percent(found["alert_rate"], 2), help=say("Share of the declarations that raised an alert."))
-    figures[3].metric(
-        say("Confirmed / dismissed"),
-        f"{words.whole(found['confirmed'])} / {words.whole(found['dismissed'])}",
-        help=say("What analysts said of alerts in this period."),
+    judged = f"{words.whole(found['confirmed'])} / {words.whole(found['dismissed'])}"
+    figures(
+        (say("Declarations"), words.whole(found["declarations"]), None),
+        (say("Alerts"), words.whole(found["alerts"]), None),
+        (say("Alert rate"), words.percent(found["alert_rate"], 2), say("Share of the declarations that raised an alert.")),
+        (say("Confirmed / dismissed"), judged, say("What analysts said of alerts in this period.")),
     )
     if not found["declarations"]:
         nothing(say("No declarations in this period. With `vigia simulate` some are made up; a longer period may have more."))
         return
-    st.subheader(say("Traffic"), anchor=False)
+    st.header(say("Traffic"), anchor=False)
     st.altair_chart(charts.traffic(_local(found)), alt=say("Declarations and alerts over time"))
-    columns = st.columns(3)
+    columns = st.columns(3, gap="large")
     for column, (name, title, measure) in zip(
         columns,
         (
@@ -49,10 +48,10 @@ def happened(dataset: str | None, hours: int) -> None:
         strict=True,
     ):
         with column:
-            st.subheader(title, anchor=False)
+            st.header(title, anchor=False)
             rows = [{**row, "label": _label(row)} for row in found[name] if row[measure]]
             if rows:
-                st.altair_chart(charts.tops(rows, measure))
+                st.altair_chart(charts.tops(rows, measure), alt=title)
                 as_table(
                     [{say("Name"): row["label"], say("Declarations"): row["declarations"], say("Alerts"): row["alerts"]} for row in rows]
                 )
@@ -78,7 +77,7 @@ def _label(row: Answer) -> str:
 @guarded
 def serving(dataset: str | None) -> None:
     """The models in production."""
-    st.subheader(say("Model in production"), anchor=False)
+    st.header(say("Model in production"), anchor=False)
     for model in reading.lately("models"):
         if dataset in (None, model["dataset"]):
             with st.container(border=True):
@@ -88,14 +87,14 @@ def serving(dataset: str | None) -> None:
                 else:
                     st.markdown(f"{model['name']} · {say('version %(version)s', version=model['version'])}")
                 if model["problem"]:
-                    st.caption(f":material/warning: {say('The API says')}: {model['problem']}")
+                    st.caption(f":material/warning: {say('The API says')}: {plain(model['problem'])}")
 
 
 @st.fragment(run_every=EVERY)
 @guarded
 def health() -> None:
     """What is up and what is down."""
-    st.subheader(say("Health of the parts"), anchor=False)
+    st.header(say("Health of the parts"), anchor=False)
     parts: list[dict[str, Any]] = [{"name": "api", "title": "API", "up": True, "detail": None}, *map(dict, reading.lately("parts"))]
     for part in parts:
         part["title"] = say(PARTS.get(part["name"], part["title"]))
@@ -103,7 +102,7 @@ def health() -> None:
     if not down:
         st.success(say("Everything answers."), icon=":material/check_circle:")
     for part in down:
-        st.error(f"**{part['title']}**: {part['detail']}", icon=":material/error:")
+        st.error(f"**{part['title']}**: {plain(part['detail'] or say('it does not answer'))}", icon=":material/error:")
     st.markdown(" ".join(f":{'green' if part['up'] else 'red'}-badge[{'✓' if part['up'] else '✗'} {part['title']}]" for part in parts))
 
 
@@ -114,13 +113,19 @@ try:
         dataset = dataset_choice("of", every=True)
     with right:
         period = st.segmented_control(
-            say("Period"), list(PERIODS), default=24, format_func=lambda hours: say(PERIODS[hours]), required=True
+            say("Period"),
+            list(PERIODS),
+            default=among("hours", list(PERIODS), DAY),
+            format_func=lambda hours: say(PERIODS[hours]),
+            required=True,
+            key="hours",
         )
-    happened(dataset, period or 24)
-    one, other = st.columns(2)
+    remember("hours", str(period) if period != DAY else None)
+    happened(dataset, period or DAY)
+    one, other = st.columns(2, gap="large")
     with one:
         serving(dataset)
     with other:
         health()
 except Trouble as error:
-    trouble(error)
+    trouble(error, "resumen")
