@@ -18,8 +18,9 @@ from psycopg_pool import ConnectionPool
 
 from adapters.catalogue import deferred
 from adapters.migrate import migrate
-from adapters.postgres import Database, storable
+from adapters.postgres import CONNECT_SECONDS, Database, storable
 from api.problems import Problem
+from core.errors import Unavailable
 from schemas.events import FeedbackV1
 
 Record = dict[str, Any]
@@ -94,13 +95,22 @@ class Pool:
     @contextmanager
     def connection(self) -> Iterator[psycopg.Connection[Record]]:
         """One of them; raises Unavailable when the database does not answer."""
-        with self._opening:
+        if not self._migrated:
+            self._open()
+        with self._database.translated(), self._pool.connection() as connection:
+            yield connection
+
+    def _open(self) -> None:
+        """Brings the schema up to date, once; raises Unavailable, also when somebody else is long at it."""
+        if not self._opening.acquire(timeout=CONNECT_SECONDS):
+            raise Unavailable(f"{self._database.name}_database_unavailable", f"the {self._database.name} database is still being opened")
+        try:
             if not self._migrated:
                 migrate(self._database)
                 self._pool.open()
                 self._migrated = True
-        with self._database.translated(), self._pool.connection() as connection:
-            yield connection
+        finally:
+            self._opening.release()
 
     def rows(self, query: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[Record]:
         """The answer to a question."""

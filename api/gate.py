@@ -54,6 +54,11 @@ class Gate:
             await passage.instead(Problem(504, "took_too_long", told, seconds=f"{self._seconds:g}"))
         except Problem as error:  # raised while the body was being read by something that passes errors on
             await passage.instead(error)
+        except Exception:
+            log.exception("%s %s failed in a way that is not known", scope["method"], scope["path"])
+            await passage.instead(
+                Problem(500, "internal_error", deferred("the API failed in a way that it does not know: its log has the details"))
+            )
         finally:
             metrics.IN_FLIGHT.dec()
             route = getattr(scope.get("route"), "path", "unknown")

@@ -1,4 +1,5 @@
-"""The catalogue of the API's metrics. Labels are bounded: routes as they are written in the code, never what callers send."""
+"""The catalogue of the API's metrics. Labels are bounded: routes as they are written in the code, never what callers send.
+Those of models are in `adapters.metrics`."""
 
 from functools import cache
 
@@ -23,7 +24,3 @@ EXPLAIN_SECONDS = Histogram(
 )
 FEEDBACK = Counter("vigia_api_feedback_total", "What analysts said of alerts", ["dataset", "verdict"])
 FEEDBACK_WAITING = Gauge("vigia_api_feedback_unpublished", "Feedback that is stored and not on its topic yet")
-MODEL_INFO = Gauge("vigia_model_info", "1 for the model version that scores a dataset", ["dataset", "name", "version"])
-MODEL_SWAPS = Counter("vigia_model_swaps_total", "Versions that took over from another one or from none", ["dataset"])
-MODEL_LOAD_SECONDS = Gauge("vigia_model_load_seconds", "How long fetching and verifying the last of them took", ["dataset"])
-MODEL_PROBLEM = Gauge("vigia_model_problem", "1 while the registry does not answer, or its version was refused", ["dataset"])

@@ -124,12 +124,6 @@ def install(app: FastAPI) -> None:
         told = say(request, "%(faults)s. Correct it and ask again", faults="; ".join(f"{name}: {said}" for name, said in faults))
         return answer(request, 422, "invalid_request", told, field=faults[0][0] if faults else None)
 
-    @app.exception_handler(Exception)
-    async def bug(request: Request, error: Exception) -> Response:
-        return answer(
-            request, 500, "internal_error", say(request, "the API failed in a way that it does not know: its log has the details")
-        )
-
 
 TITLES = {
     400: deferred("Bad request"),

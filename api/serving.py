@@ -10,11 +10,10 @@ from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 
-from adapters import bundle
+from adapters import bundle, metrics
 from adapters.cache import BundleCache
 from adapters.registry import MlflowRegistry
 from adapters.serving import ServedModel
-from api import metrics
 from api.batching import Batcher
 from core.errors import Unavailable
 from core.scoring import Scorer

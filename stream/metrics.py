@@ -1,4 +1,5 @@
-"""The catalogue of a worker's metrics. Labels are bounded: datasets, codes, topics and partitions, never companies."""
+"""The catalogue of a worker's metrics. Labels are bounded: datasets, codes, topics and partitions, never companies.
+Those of models are in `adapters.metrics`."""
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -14,7 +15,3 @@ BATCH_MESSAGES = Histogram(
 )
 LAG = Gauge("vigia_consumer_lag_messages", "Messages that wait in a partition", ["topic", "partition"])
 READY = Gauge("vigia_ready", "1 when the worker is ready", ["role"])
-MODEL_INFO = Gauge("vigia_model_info", "1 for the model version that scores a dataset", ["dataset", "name", "version"])
-MODEL_SWAPS = Counter("vigia_model_swaps_total", "Versions that took over from another one or from none", ["dataset"])
-MODEL_LOAD_SECONDS = Gauge("vigia_model_load_seconds", "How long fetching and verifying the last of them took, off the loop", ["dataset"])
-MODEL_PROBLEM = Gauge("vigia_model_problem", "1 while the registry does not answer, or its version was refused", ["dataset"])

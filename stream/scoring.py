@@ -12,6 +12,7 @@ import stamina
 from faust.types import ChannelT, StreamT
 from mode import Service
 
+from adapters import metrics as of_models
 from adapters.kafka import KafkaSettings, TopicSettings, ensure_topics
 from adapters.serving import ServedModel
 from core.errors import Unavailable
@@ -94,17 +95,17 @@ class ScoringService(Service):
         for model in self._models:
             started = time.perf_counter()
             if model.refresh():
-                metrics.MODEL_SWAPS.labels(model.spec.name).inc()
-                metrics.MODEL_LOAD_SECONDS.labels(model.spec.name).set(time.perf_counter() - started)
-            metrics.MODEL_PROBLEM.labels(model.spec.name).set(model.problem is not None)
+                of_models.MODEL_SWAPS.labels(model.spec.name).inc()
+                of_models.MODEL_LOAD_SECONDS.labels(model.spec.name).set(time.perf_counter() - started)
+            of_models.MODEL_PROBLEM.labels(model.spec.name).set(model.problem is not None)
 
     def _use_models(self) -> None:
         """The swap: batches that start from now on see the new lanes, the one under way keeps the old."""
         scorers = {model.spec.name: model.scorer for model in self._models if model.scorer}
         self.lanes = lanes_for(self._topics, self._parsers, scorers)
-        metrics.MODEL_INFO.clear()
+        of_models.MODEL_INFO.clear()
         for dataset, scorer in scorers.items():
-            metrics.MODEL_INFO.labels(dataset, scorer.model.name, scorer.model.version).set(1)
+            of_models.MODEL_INFO.labels(dataset, scorer.model.name, scorer.model.version).set(1)
         if self._opened:
             self._source.subscribe(tuple(self.lanes))
 

@@ -11,7 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.serving import cached, serving
+from api.__main__ import build
+from api.settings import ApiSettings
+from tests.http import running
+from tests.serving import NOWHERE, cached, serving
 
 EXAMPLE = {"empresa": "ABC", "subpartida": "110100", "puerto": "CARTAGENA"}
 KEYS = {"reader": "lectora-0123456789", "analyst": "analista-0123456789", "admin": "admin-0123456789-x"}
@@ -163,6 +166,20 @@ def test_without_any_model_it_is_not_ready_and_says_what_is_missing(tmp_path):
         assert (refused.status_code, refused.json()["code"]) == (503, "no_model")
         assert client.get("/models").json()["models"][0]["problem"]
         assert client.get("/livez").status_code == 200
+
+
+def test_a_fault_of_the_apis_own_is_a_problem_too_and_tells_nothing_of_its_inside(state, monkeypatch):
+    for name, value in {**NOWHERE, "VIGIA_STATE_DIR": str(state)}.items():
+        monkeypatch.setenv(name, value)
+    app = build(ApiSettings())  # type: ignore[call-arg]  # from the environment
+    app.state.models = None
+    with running(app) as client:
+        answer = client.get("/models", headers={"Accept-Language": "en"})
+        assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+        assert "NoneType" not in answer.text
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert 'route="/models",status="500"' in client.get("/metrics").text
 
 
 def test_metrics_count_by_route_as_it_is_written_in_the_code(open_api):
