@@ -109,7 +109,7 @@ def test_filters_leave_what_they_name(api, archived):
         "min_score": (some.score, lambda each: each.score >= some.score),
         "since": (some.detected_at, lambda each: each.detected_at >= some.detected_at),
         "until": (some.detected_at, lambda each: each.detected_at < some.detected_at),
-        "dataset": ("sustancias_controladas", lambda each: False),
+        "dataset": ("exportaciones", lambda each: each.dataset == "exportaciones"),
     }
     for name, (value, holds) in cases.items():
         found = ids(api.get("/alerts", params={name: value, "limit": 500}))

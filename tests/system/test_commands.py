@@ -45,7 +45,13 @@ def test_without_a_stack_status_and_down_say_so(vigia, stack):
 def test_from_nothing_to_ready_and_back_to_nothing(vigia, stack, tmp_path):
     up = vigia("up", "--detach", "--no-simulate")
     assert up.returncode == 0, up.stderr + up.stdout
-    for said in ("Vigía is up", f"127.0.0.1:{stack.port('kafka_port')}", f"http://127.0.0.1:{stack.port('neo4j_http_port')}", "vigia down"):
+    for said in (
+        "Vigía is up",
+        f"http://127.0.0.1:{stack.port('ui_port')}",
+        f"127.0.0.1:{stack.port('kafka_port')}",
+        f"http://127.0.0.1:{stack.port('neo4j_http_port')}",
+        "vigia down",
+    ):
         assert said in up.stdout
 
     status = vigia("status", "--json")
@@ -53,7 +59,7 @@ def test_from_nothing_to_ready_and_back_to_nothing(vigia, stack, tmp_path):
     parts = json.loads(status.stdout)["parts"]
     assert {name: part["state"] for name, part in parts.items()} == {name: "done" if name in JOBS else "ready" for name in parts}
     servers = {"kafka", "neo4j", "postgres-raw", "postgres-metadata", "mlflow", "prefect", "source"}
-    assert set(parts) == {*servers, *JOBS, "flows", "score", "graph", "archive"}
+    assert set(parts) == {*servers, *JOBS, "flows", "score", "graph", "archive", "api", "ui"}
 
     again = vigia("up", "--detach")
     assert again.returncode == 1
