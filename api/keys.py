@@ -26,6 +26,10 @@ SCHEMES = {
 """The ways to send a key, as OpenAPI tells them."""
 
 
+REPEATABLE = {"severity"}
+"""The parameters of a query that may be given several times."""
+
+
 @dataclass(frozen=True)
 class Caller:
     """Who a request comes from; without keys everybody is nobody in particular, and may do everything."""
@@ -83,9 +87,19 @@ class Guarded(APIRoute):
 
         async def guarded(request: Request) -> Response:
             request.state.caller = _admitted(request, role)
+            _once(request)
             return await handle(request)
 
         return guarded
+
+
+def _once(request: Request) -> None:
+    """Raises Problem 422 for a parameter that is given more often than it can be heeded."""
+    if request.url.query:
+        names = [name for name, _ in request.query_params.multi_items() if name not in REPEATABLE]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise Problem(422, "repeated_parameter", deferred("%(name)s is given more than once: give it once"), name=twice[:64])
 
 
 def _admitted(request: Request, role: Role) -> Caller:

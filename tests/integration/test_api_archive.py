@@ -123,6 +123,12 @@ def test_a_cursor_that_is_none_or_of_another_order_is_refused(api):
         assert (answer.status_code, answer.json()["code"]) == (404, "bad_cursor")
 
 
+def test_a_parameter_that_is_given_twice_is_refused_and_severities_may_be_several(api):
+    answer = api.get("/alerts", params={"limit": ["1", "2"]})
+    assert (answer.status_code, answer.json()["code"]) == (422, "repeated_parameter")
+    assert api.get("/alerts", params={"severity": ["high", "critical"]}).status_code == 200
+
+
 def test_an_alert_opens_with_its_declaration_as_it_was_received(api, archived):
     alert = next(each for each in archived.alerts if each.empresa == archived.empresa)
     found = api.get(f"/alerts/{alert.event_id}").json()
