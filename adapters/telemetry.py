@@ -3,6 +3,7 @@
 import logging
 import sys
 
+from pydantic import ValidationError
 from pythonjsonlogger.json import JsonFormatter
 
 
@@ -20,3 +21,10 @@ def configure_logging(service: str, level: str = "INFO") -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it says every request of every poll
+
+
+def log_faults(error: ValidationError, prefix: str = "") -> None:
+    """Says which settings are wrong, by the names of their variables: `prefix` is that of a process' own."""
+    for fault in error.errors():
+        name = "_".join(map(str, fault["loc"]))
+        logging.critical("the setting %s: %s", name if name.isupper() else f"{prefix}{name.upper()}", fault["msg"])

@@ -12,7 +12,7 @@ from adapters.cache import BundleCache
 from adapters.kafka import KafkaSettings, TopicSettings
 from adapters.postgres import Database
 from adapters.registry import MlflowRegistry, RegistrySettings
-from adapters.telemetry import configure_logging
+from adapters.telemetry import configure_logging, log_faults
 from api.app import Served, create_app
 from api.archive import Pool
 from api.catalog import Catalog
@@ -22,12 +22,9 @@ from api.prefect import Prefect
 from api.serving import Models
 from api.settings import ApiSettings
 from api.surroundings import Surroundings
-from core.errors import ConfigurationError
+from core.errors import REFUSED, ConfigurationError
 from core.scoring import DEFAULT_BUDGET
 from graph.settings import Neo4jSettings
-
-REFUSED = 78
-"""The exit code where a setting is wrong (EX_CONFIG of sysexits)."""
 
 
 def build(settings: ApiSettings) -> FastAPI:
@@ -70,8 +67,7 @@ def main() -> int:
         settings = ApiSettings()  # type: ignore[call-arg]  # from the environment
         app = build(settings)
     except ValidationError as error:
-        for fault in error.errors():
-            logging.critical("the setting %s: %s", _setting(fault["loc"]), fault["msg"])
+        log_faults(error, "API_")
         return REFUSED
     except ConfigurationError as error:
         logging.critical("%s", error)
@@ -81,12 +77,6 @@ def main() -> int:
         app, host=settings.host, port=settings.port, access_log=False, log_config=None, server_header=False, timeout_graceful_shutdown=20
     )
     return 0
-
-
-def _setting(place: tuple[int | str, ...]) -> str:
-    """The name of the variable at fault: those that other processes read as well have no prefix."""
-    name = ".".join(map(str, place))
-    return name if name.isupper() else f"API_{name.upper()}"
 
 
 if __name__ == "__main__":

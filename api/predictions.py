@@ -87,7 +87,8 @@ async def explained(models: Models, scorer: Scorer, dataset: str, declaration: D
 def _explain(scorer: Scorer, declaration: Declaration) -> tuple[Found, Explanation, Remedy | None]:
     scores = scorer.score([declaration])
     found = Found(scorer, float(scores.error[0]), float(scores.score[0]), bool(scores.anomaly[0]))
-    return found, scorer.explain([declaration])[0], remedy(scorer, declaration)
+    explanation = scorer.explain([declaration])[0]
+    return found, explanation, remedy(scorer, declaration, explanation)
 
 
 def _prediction(dataset: str, identifier: str | None, found: Found) -> dict[str, Any]:

@@ -1,14 +1,15 @@
 """The settings of the inference API, all from the environment."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas import datasets
 
 Role = Literal["read", "analyst", "admin"]
+DatasetNames = Annotated[tuple[str, ...], AfterValidator(datasets.known)]
 
 ROLES: tuple[Role, ...] = ("read", "analyst", "admin")
 """From the least to the most allowed: whoever may do the later may do the earlier."""
@@ -38,7 +39,7 @@ class ApiSettings(BaseSettings):
         default=16 * 1024 * 1024, ge=1024, description="the largest request; a single declaration has at most 1 MiB"
     )
     timeout_seconds: float = Field(default=30.0, gt=0, description="from a request's first byte to its answer")
-    datasets: tuple[str, ...] = Field(default_factory=datasets.names)
+    datasets: DatasetNames = Field(default_factory=datasets.names)
     model_poll_seconds: float = Field(default=10.0, gt=0, validation_alias="MODEL_POLL_SECONDS")
     alert_budget: float | None = Field(default=None, gt=0, lt=1, validation_alias="ALERT_BUDGET", description="0.01 if not set")
     vigia_state_dir: Path = Field(default=Path(".vigia/state"), validation_alias="VIGIA_STATE_DIR")
@@ -50,13 +51,6 @@ class ApiSettings(BaseSettings):
     parts: dict[str, str] = Field(
         default_factory=dict, description="JSON: other processes by name, with the address that says they are ready"
     )
-
-    @field_validator("datasets")
-    @classmethod
-    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        for name in names:
-            datasets.load(name)
-        return names
 
     @field_validator("keys")
     @classmethod

@@ -5,6 +5,9 @@ A message that cannot be used is a value (`schemas.declaration.Rejected`), not a
 
 from __future__ import annotations
 
+REFUSED = 78
+"""The exit code of a process that refuses to go on until a person changes something (EX_CONFIG of sysexits): it stays stopped."""
+
 
 class Unavailable(Exception):
     """A dependency is down or not ready: back off and resume with the same work.

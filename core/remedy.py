@@ -8,6 +8,7 @@ from itertools import combinations, product
 
 import msgspec
 
+from core.explain import Explanation
 from core.scoring import Scorer
 from schemas.declaration import Declaration
 from schemas.events import Contribution
@@ -37,12 +38,15 @@ class Remedy:
     normal: bool
 
 
-def remedy(scorer: Scorer, declaration: Declaration) -> Remedy | None:
+def remedy(scorer: Scorer, declaration: Declaration, explanation: Explanation | None = None) -> Remedy | None:
     """The fewest changes that make the declaration normal, and of those the ones with the lowest score. Where none do, the
-    changes with the lowest score. None for a declaration that is no anomaly, or of which nothing can be changed."""
+    changes with the lowest score. None for a declaration that is no anomaly, or of which nothing can be changed.
+
+    `explanation` is the scorer's of the declaration, where it is known already.
+    """
     if not scorer.score([declaration]).anomaly[0]:
         return None
-    possible = list(_possible(scorer, declaration))
+    possible = list(_possible(scorer, explanation or scorer.explain([declaration])[0]))
     best: Remedy | None = None
     for fields, values in VALUES.items():
         tried = [
@@ -59,10 +63,10 @@ def remedy(scorer: Scorer, declaration: Declaration) -> Remedy | None:
     return best
 
 
-def _possible(scorer: Scorer, declaration: Declaration) -> Iterator[tuple[Change, ...]]:
+def _possible(scorer: Scorer, explanation: Explanation) -> Iterator[tuple[Change, ...]]:
     """For each field that makes the declaration stranger, the strangest first, what else could be in it."""
     declarant = {field.name for field in scorer.spec.fields if field.required and field.kind == "entity"}  # who declares is no mistake
-    blamed = [each for each in scorer.explain([declaration])[0].contributions if each.contribution > 0 and each.field not in declarant]
+    blamed = [each for each in explanation.contributions if each.contribution > 0 and each.field not in declarant]
     for each in blamed[:FIELDS]:
         if changes := tuple(Change(each.field, each.value, value) for value in _expected(each) if value != each.value):
             yield changes

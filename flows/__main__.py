@@ -6,11 +6,8 @@ import os
 import sys
 
 from adapters.telemetry import configure_logging
-from core.errors import ConfigurationError, Unavailable
+from core.errors import REFUSED, ConfigurationError, Unavailable
 from flows.deploy import POOL
-
-REFUSED = 78
-"""The exit code of a worker that refuses to go on until a person changes something (EX_CONFIG of sysexits)."""
 
 TOGETHER = 2
 """Flow runs at a time, each in a process of its own: a training takes a core and 700 MB."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from core.errors import ConfigurationError, Unavailable
+from core.errors import REFUSED, ConfigurationError, Unavailable
 from local.part import Part
 from local.process import PartProcess, StartFailed
 from local.state import StackStatus
@@ -21,9 +21,6 @@ log = logging.getLogger(__name__)
 TICK = 0.1
 LOOK_SECONDS = 10.0
 """How often a part that is ready is asked whether it still is."""
-
-REFUSED = 78
-"""The exit code of a part that only a person can help: it stays stopped."""
 
 MAX_BACK_OFF = 30.0
 STEADY_SECONDS = 60.0

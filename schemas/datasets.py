@@ -102,6 +102,13 @@ def load(name: str) -> DatasetSpec:
     return DatasetSpec.from_toml((files("schemas") / "datasets" / f"{name}.toml").read_text("utf-8"))
 
 
+def known(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The same names, as a setting has them; raises UnknownDataset for the first that no dataset has."""
+    for name in names:
+        load(name)
+    return names
+
+
 def load_all() -> tuple[DatasetSpec, ...]:
     """Every dataset's specification."""
     return tuple(load(name) for name in names())

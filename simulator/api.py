@@ -1,6 +1,5 @@
 """The fake source API: pages of CSV with a cursor, now and then late, failing, cut short or with broken rows in them."""
 
-import logging
 import random
 import sys
 import time
@@ -18,7 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import Receive, Scope, Send
 
-from adapters.telemetry import configure_logging
+from adapters.telemetry import configure_logging, log_faults
 from schemas import datasets
 from simulator.faults import Faults
 from simulator.generate import PER_DAY
@@ -128,8 +127,7 @@ def main() -> int:
     try:
         settings = SourceSettings()
     except ValidationError as error:
-        for fault in error.errors():
-            logging.critical("the setting SOURCE_API_%s: %s", "_".join(map(str, fault["loc"])).upper(), fault["msg"])
+        log_faults(error, "SOURCE_API_")
         return REFUSED
     rows = settings.model_dump(include={"rows", "seed", "until", "per_day", "broken_share"})
     chance = settings.model_dump(include={"failing_share", "slow_share", "slow_seconds"})

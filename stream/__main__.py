@@ -14,12 +14,12 @@ from adapters.cache import BundleCache
 from adapters.kafka import KafkaSettings, TopicSettings
 from adapters.registry import MlflowRegistry, RegistrySettings
 from adapters.serving import ServedModel
-from adapters.telemetry import configure_logging
-from core.errors import ConfigurationError
+from adapters.telemetry import configure_logging, log_faults
+from core.errors import REFUSED, ConfigurationError
 from core.scoring import DEFAULT_BUDGET
 from schemas import datasets
 from stream import health, scoring, sinking
-from stream.app import CRASHED, REFUSED, WorkerApp, create_app
+from stream.app import CRASHED, WorkerApp, create_app
 from stream.guard import RejectionGuard
 from stream.publish import TransactionalPublisher, producer_config
 from stream.settings import ArchiveSettings, Role, ScoreSettings, WorkerSettings
@@ -105,8 +105,7 @@ def main(arguments: list[str]) -> int:
     try:
         app = build(role)
     except ValidationError as error:
-        for fault in error.errors():
-            logging.critical("the setting %s: %s", "_".join(map(str, fault["loc"])).upper(), fault["msg"])
+        log_faults(error)
         return REFUSED
     except ConfigurationError as error:
         logging.critical("%s", error)

@@ -8,16 +8,13 @@ import faust
 from faust.app.base import BootStrategy
 
 from adapters.kafka import KafkaSettings
-from core.errors import ConfigurationError
+from core.errors import REFUSED, ConfigurationError
 from stream.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
 
 CRASHED = 1
 """The exit code after an unexpected error: start again, the work is where it was."""
-
-REFUSED = 78
-"""The exit code of a worker that refuses to go on until a person changes something (EX_CONFIG of sysexits)."""
 
 
 class WithoutOwnConsumer(BootStrategy):

@@ -2,14 +2,15 @@
 
 import socket
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas import datasets
 
 Role = Literal["score", "graph", "archive"]
+DatasetNames = Annotated[tuple[str, ...], AfterValidator(datasets.known)]
 
 
 class WorkerSettings(BaseSettings):
@@ -33,18 +34,11 @@ class WorkerSettings(BaseSettings):
 class ScoreSettings(WorkerSettings):
     """What the scoring role needs."""
 
-    datasets: tuple[str, ...] = Field(default_factory=datasets.names)
+    datasets: DatasetNames = Field(default_factory=datasets.names)
     alert_budget: float | None = Field(default=None, gt=0, lt=1, description="share of normal declarations that may alert; 0.01 if not set")
     model_poll_seconds: float = Field(default=10.0, gt=0)
     max_rejected_share: float = Field(default=0.95, gt=0, le=1, description="1 never stops the worker")
     rejected_window: int = Field(default=2_000, ge=100)
-
-    @field_validator("datasets")
-    @classmethod
-    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        for name in names:
-            datasets.load(name)
-        return names
 
 
 class ArchiveSettings(WorkerSettings):

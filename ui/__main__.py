@@ -1,6 +1,5 @@
 """`python -m ui`: looks at the settings, then becomes Streamlit with the pages of `ui/app.py`."""
 
-import logging
 import os
 import sys
 from pathlib import Path
@@ -8,11 +7,9 @@ from typing import NoReturn
 
 from pydantic import ValidationError
 
-from adapters.telemetry import configure_logging
+from adapters.telemetry import configure_logging, log_faults
+from core.errors import REFUSED
 from ui.settings import UiSettings
-
-REFUSED = 78
-"""The exit code where a setting is wrong (EX_CONFIG of sysexits)."""
 
 APP = Path(__file__).with_name("app.py")
 
@@ -43,8 +40,7 @@ def main() -> NoReturn:
     try:
         settings = UiSettings()
     except ValidationError as error:
-        for fault in error.errors():
-            logging.critical("the setting %s: %s", "_".join(map(str, fault["loc"])).upper(), fault["msg"])
+        log_faults(error)
         sys.exit(REFUSED)
     options = {**OPTIONS, "server.address": settings.host, "server.port": str(settings.port)}
     flags = [part for name, value in options.items() for part in (f"--{name}", value)]

@@ -18,7 +18,6 @@ from adapters.postgres import Database
 from core.errors import ConfigurationError
 from schemas.events import ScoredRecord
 from stream.archive import Archive
-from tests.trade import Trade
 
 
 @pytest.fixture
@@ -44,11 +43,6 @@ def empty_database(raw_database_url: SecretStr, database: psycopg.Connection) ->
     known = psycopg.conninfo.conninfo_to_dict(raw_database_url.get_secret_value())
     yield SecretStr(psycopg.conninfo.make_conninfo(**{**known, "dbname": name}))
     database.execute(psycopg.sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
-
-
-@pytest.fixture
-def trade() -> Trade:
-    return Trade()
 
 
 def test_the_declaration_is_kept_to_the_letter(archive, database, trade):

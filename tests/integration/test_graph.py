@@ -1,6 +1,5 @@
 """What an analyst finds in a real Neo4j after the writer has been there."""
 
-from collections.abc import Iterator
 from datetime import date
 
 import neo4j
@@ -11,29 +10,8 @@ from typer.testing import CliRunner
 from cli.graph import app
 from core.errors import ConfigurationError, Unavailable
 from graph import questions, rebuild, schema
-from graph.connection import connect
 from graph.settings import Neo4jSettings
 from graph.writer import GraphWriter, PositionLost
-from tests.trade import Trade
-
-
-@pytest.fixture
-def writer(neo4j_settings: Neo4jSettings) -> Iterator[GraphWriter]:
-    writer = GraphWriter(neo4j_settings)
-    writer.open()
-    yield writer
-    writer.close()
-
-
-@pytest.fixture
-def driver(neo4j_settings: Neo4jSettings) -> Iterator[neo4j.Driver]:
-    with connect(neo4j_settings) as driver:
-        yield driver
-
-
-@pytest.fixture
-def trade() -> Trade:
-    return Trade()
 
 
 def rows(driver: neo4j.Driver, query: str, **parameters: object) -> list[list[object]]:

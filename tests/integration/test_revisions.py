@@ -1,38 +1,15 @@
 """What an analyst said of an anomaly, in a real Neo4j: with its verdict in whatever order, once, the last word holding."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import permutations
 
 import neo4j
-import pytest
 
 from adapters.kafka import TopicSettings
 from graph import questions, rebuild
-from graph.connection import connect
-from graph.settings import Neo4jSettings
 from graph.writer import GraphWriter
 from schemas.events import FeedbackV1
 from tests.trade import Trade
-
-
-@pytest.fixture
-def writer(neo4j_settings: Neo4jSettings) -> Iterator[GraphWriter]:
-    writer = GraphWriter(neo4j_settings)
-    writer.open()
-    yield writer
-    writer.close()
-
-
-@pytest.fixture
-def driver(neo4j_settings: Neo4jSettings) -> Iterator[neo4j.Driver]:
-    with connect(neo4j_settings) as driver:
-        yield driver
-
-
-@pytest.fixture
-def trade() -> Trade:
-    return Trade()
 
 
 def anomaly(driver: neo4j.Driver, event_id: str) -> dict[str, object]:

@@ -4,24 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.fake_api import app
-from tests.fake_world import ODD_NAME, World
-from tests.http import running
+from tests.fake_world import ODD_NAME
 from tests.screen import fresh, page, press, read
 from ui import pieces, reading
 
 PAGES = ("resumen", "alertas", "interpretabilidad", "probar", "grafo", "modelos")
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
-def api(world: World) -> Iterator[None]:
-    with running(app(world)) as client, fresh(str(client.base_url)):
-        yield
 
 
 @pytest.fixture

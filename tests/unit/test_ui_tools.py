@@ -1,25 +1,10 @@
 """What analysts try, look up and start on the screen: declarations, explanations, the graph and retrainings."""
 
-from collections.abc import Iterator
-
 import pytest
 import streamlit as st
 
-from tests.fake_api import app
-from tests.fake_world import ODD_NAME, World
-from tests.http import running
-from tests.screen import fresh, page, press, read
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
-def api(world: World) -> Iterator[None]:
-    with running(app(world)) as client, fresh(str(client.base_url)):
-        yield
+from tests.fake_world import ODD_NAME
+from tests.screen import page, press, read
 
 
 def test_a_declaration_that_is_typed_in_gets_its_verdict(world, api):
