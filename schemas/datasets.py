@@ -103,9 +103,12 @@ def load(name: str) -> DatasetSpec:
 
 
 def known(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The same names, as a setting has them; raises UnknownDataset for the first that no dataset has."""
+    """The same names, as a setting has them; raises ValueError for the first that no dataset has."""
     for name in names:
-        load(name)
+        try:
+            load(name)
+        except UnknownDataset as error:
+            raise ValueError(str(error)) from None
     return names
 
 

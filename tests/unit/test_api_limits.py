@@ -2,8 +2,11 @@
 
 import hashlib
 import json
+import os
 import re
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -180,6 +183,17 @@ def test_a_fault_of_the_apis_own_is_a_problem_too_and_tells_nothing_of_its_insid
         assert answer.headers["content-type"] == "application/problem+json"
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert 'route="/models",status="500"' in client.get("/metrics").text
+
+
+@pytest.mark.parametrize(("process", "setting"), [(("api",), "API_DATASETS"), (("stream", "score"), "DATASETS")])
+def test_a_dataset_that_there_is_not_stops_the_boot_with_the_setting_s_name(process, setting):
+    environment = {**os.environ, **NOWHERE, setting: '["importaciones"]'}
+    ended = subprocess.run([sys.executable, "-m", *process], env=environment, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 78
+    told = json.loads(ended.stdout.splitlines()[-1])["message"]
+    assert setting in told
+    assert "importaciones" in told
+    assert "exportaciones" in told
 
 
 def test_metrics_count_by_route_as_it_is_written_in_the_code(open_api):
