@@ -43,7 +43,8 @@ lock:
 	printf 'uv\nhatchling\neditables\n' | $(COMPILE) - -o requirements/build.txt
 	$(COMPILE) pyproject.toml --extra dev -o requirements/all.txt
 	$(COMPILE) pyproject.toml --extra stream -c requirements/all.txt -o requirements/stream.txt
-	$(COMPILE) pyproject.toml --extra api -c requirements/all.txt -o requirements/api.txt
+	$(COMPILE) pyproject.toml --extra api --extra source -c requirements/all.txt -o requirements/api.txt
+	$(COMPILE) pyproject.toml --extra flows -c requirements/all.txt -o requirements/flows.txt
 	$(COMPILE) pyproject.toml --extra ui -c requirements/all.txt -o requirements/ui.txt
 
 clean:

@@ -1,4 +1,4 @@
-"""Brings a database to this version's schema: `python -m adapters.migrate raw|metadata`, and whenever a process opens one."""
+"""Brings a database to this version's schema: `python -m adapters.migrate [raw|metadata] …`, and whenever a process opens one."""
 
 import sys
 from pathlib import Path
@@ -59,12 +59,12 @@ def migrate(database: Database, revision: str = "head") -> None:
 
 
 def main(names: list[str]) -> None:
-    """Migrates the named databases, whose addresses come from the environment."""
+    """Migrates the named databases, or both; their addresses come from the environment."""
     settings = MigrationSettings()
     urls = {"raw": settings.raw_database_url, "metadata": settings.metadata_database_url}
-    if not names or not set(names) <= set(urls):
-        raise SystemExit("usage: python -m adapters.migrate raw|metadata …")
-    for name in names:
+    if not set(names) <= set(urls):
+        raise SystemExit("usage: python -m adapters.migrate [raw|metadata] …")
+    for name in names or urls:
         if (url := urls[name]) is None:
             raise SystemExit(f"{name.upper()}_DATABASE_URL is not set: give postgresql://user:password@host:port/database")
         try:

@@ -49,11 +49,13 @@ class RegistrySettings(BaseSettings):
 
 @dataclass(frozen=True)
 class Registered:
-    """One version of a registered model, with the digest that its bundle must have (empty: unknown)."""
+    """One version of a registered model, with the digest that its bundle must have (empty: unknown), and when it was last put into
+    production."""
 
     name: str
     version: str
     digest: str = field(default="", compare=False)
+    promoted: datetime | None = field(default=None, compare=False)
 
 
 class ModelRegistry(Protocol):
@@ -180,7 +182,8 @@ class MlflowRegistry:
             if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 return None
             raise
-        return Registered(found.name, str(found.version), found.tags.get(DIGEST, ""))
+        promoted = datetime.fromisoformat(found.tags[PROMOTED]) if PROMOTED in found.tags else None
+        return Registered(found.name, str(found.version), found.tags.get(DIGEST, ""), promoted)
 
 
 def digest_of(bundle: Path) -> str:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from adapters.cache import BundleCache
@@ -22,6 +23,7 @@ class ServedModel:
     def __init__(self, spec: DatasetSpec, registry: ModelRegistry, cache: BundleCache, load: Load) -> None:
         self.spec = spec
         self.scorer: Scorer | None = None
+        self.promoted: datetime | None = None
         self.problem: str | None = f"no version of {spec.model} was looked for yet"
         self._registry = registry
         self._cache = cache
@@ -49,13 +51,15 @@ class ServedModel:
             if wanted is None:
                 self.problem = f"the registry has no version of {self.spec.model} in production: train and promote one"
                 return False
-            if wanted in (self.serving, self._refused):
-                self.problem = self.problem if wanted == self._refused else None
+            if wanted == self._refused:
                 return False
-            return self._serve(wanted)
+            changed = wanted != self.serving and self._serve(wanted)
+            if wanted == self.serving:
+                self.problem, self.promoted = None, wanted.promoted
         except Unavailable as error:
             self.problem = str(error)
             return False
+        return changed
 
     def _serve(self, model: Registered) -> bool:
         try:

@@ -9,10 +9,12 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 
 from adapters.cache import BundleCache
+from adapters.exposition import tell_build
 from adapters.kafka import KafkaSettings, TopicSettings
 from adapters.postgres import Database
 from adapters.registry import MlflowRegistry, RegistrySettings
 from adapters.telemetry import configure_logging, log_faults
+from adapters.tracing import configure_tracing
 from api.app import Served, create_app
 from api.archive import Pool
 from api.catalog import Catalog
@@ -63,6 +65,8 @@ def build(settings: ApiSettings) -> FastAPI:
 def main() -> int:
     """Serves until it is told to stop; the exit code says whether a setting was wrong."""
     configure_logging("api")
+    configure_tracing("api")
+    tell_build("api")
     try:
         settings = ApiSettings()  # type: ignore[call-arg]  # from the environment
         app = build(settings)

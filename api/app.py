@@ -53,7 +53,8 @@ def create_app(settings: ApiSettings, served: Served) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(served.models.follow(settings.model_poll_seconds)), asyncio.create_task(served.outbox.work())]
+        work = (served.models.follow(settings.model_poll_seconds), served.outbox.work(), served.surroundings.watch())
+        tasks = [asyncio.create_task(each) for each in work]
         yield
         for task in tasks:
             task.cancel()

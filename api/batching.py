@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import NamedTuple
 
+from api import metrics
 from core.errors import Unavailable
 from core.scoring import Scorer
 from schemas.declaration import Declaration
@@ -58,6 +59,7 @@ class Batcher:
             try:
                 scorer = self._scorer()
                 found = scorer.score([declaration for declaration, _ in batch])
+                metrics.BATCH_DECLARATIONS.observe(len(batch))
                 figures = zip(found.error.tolist(), found.score.tolist(), found.anomaly.tolist(), strict=True)
                 for (_, answer), (error, score, anomaly) in zip(batch, figures, strict=True):
                     if not answer.done():  # its caller has gone

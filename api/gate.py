@@ -8,9 +8,11 @@ import logging
 import time
 from typing import Any
 
+from opentelemetry.trace import Span
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from adapters import tracing
 from adapters.catalogue import deferred
 from api import metrics
 from api.problems import Problem, problem
@@ -42,6 +44,10 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        with tracing.serving(scope["headers"]) as span:
+            await self._serve(scope, receive, send, span)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, span: Span | None) -> None:
         began = time.perf_counter()
         passage = _Passage(scope, receive, send, self._most_bytes)
         metrics.IN_FLIGHT.inc()
@@ -64,7 +70,11 @@ class Gate:
             route = getattr(scope.get("route"), "path", "unknown")
             method = scope["method"] if route != "unknown" else "unknown"
             metrics.answered(method, route, passage.status).inc()
-            metrics.answered_in(method, route).observe(time.perf_counter() - began)
+            exemplar = {"trace_id": tracing.id_of(span)} if span else None
+            metrics.answered_in(method, route).observe(time.perf_counter() - began, exemplar)
+            if span:
+                span.update_name(f"{method} {route}")
+                span.set_attributes({"http.request.method": method, "http.route": route, "http.response.status_code": passage.status})
 
 
 class _Passage:

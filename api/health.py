@@ -10,8 +10,8 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from adapters.exposition import exposed
 from api import answers
 
 router = APIRouter(tags=["health"])
@@ -38,9 +38,10 @@ async def readyz(request: Request, response: Response) -> Any:
 
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})
-async def metrics() -> Response:
+async def metrics(request: Request) -> Response:
     """What Prometheus reads."""
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    content, content_type = exposed(request.headers.get("accept"))
+    return Response(content, headers={"content-type": content_type})
 
 
 def add_docs(app: FastAPI) -> None:

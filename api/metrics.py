@@ -22,5 +22,7 @@ REJECTED = Counter("vigia_api_declarations_rejected_total", "Declarations in req
 EXPLAIN_SECONDS = Histogram(
     "vigia_api_explain_seconds", "Time to explain one declaration", buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1)
 )
+BATCH_DECLARATIONS = Histogram("vigia_api_batch_declarations", "Declarations scored together", buckets=(1, 2, 4, 8, 16, 32, 64))
+PART_UP = Gauge("vigia_part_up", "1 when a server or worker around the API can be used", ["part"])
 FEEDBACK = Counter("vigia_api_feedback_total", "What analysts said of alerts", ["dataset", "verdict"])
 FEEDBACK_WAITING = Gauge("vigia_api_feedback_unpublished", "Feedback that is stored and not on its topic yet")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import time
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
@@ -110,18 +109,11 @@ class Models:
 
     def _refresh(self) -> None:
         for name, lane in self.lanes.items():
-            started = time.perf_counter()
             try:
-                if lane.model.refresh():
-                    metrics.MODEL_SWAPS.labels(name).inc()
-                    metrics.MODEL_LOAD_SECONDS.labels(name).set(time.perf_counter() - started)
+                metrics.refresh(lane.model)
             except Exception:  # a bug must not end the following of every model
                 log.exception("looking for the model of %s in production failed", name)
-            metrics.MODEL_PROBLEM.labels(name).set(lane.model.problem is not None)
         self._tell()
 
     def _tell(self) -> None:
-        metrics.MODEL_INFO.clear()
-        for name, lane in self.lanes.items():
-            if model := lane.model.serving:
-                metrics.MODEL_INFO.labels(name, model.name, model.version).set(1)
+        metrics.tell_models(lane.model for lane in self.lanes.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,12 +13,18 @@ from confluent_kafka.admin import AdminClient
 from starlette.concurrency import run_in_threadpool
 
 from adapters.kafka import KafkaSettings
+from api import metrics
 from api.archive import Pool
 from api.graph import Graph
 from core.errors import ConfigurationError, Unavailable
 
+log = logging.getLogger(__name__)
+
 SECONDS = 3.0
 """How long one look may take."""
+
+LOOK_SECONDS = 15.0
+"""How often the metrics get a look of their own."""
 
 TITLES = {
     "raw_database": "PostgreSQL raw",
@@ -52,6 +59,16 @@ class Surroundings:
                 *(self._asked(name, address, client) for name, address in self._addresses.items()),
             )
         return [{"name": name, "title": TITLES.get(name, name), "up": problem is None, "detail": problem} for name, problem in told]
+
+    async def watch(self) -> None:
+        """Keeps the metrics at what it sees, for as long as the task lives."""
+        while True:
+            try:
+                for part in await self.look():
+                    metrics.PART_UP.labels(part["name"]).set(part["up"])
+            except Exception:  # a bug here must not end the watching
+                log.exception("looking at what is around the API failed")
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def _checked(self, name: str, check: Callable[[], object]) -> tuple[str, str | None]:
         try:

@@ -4,7 +4,7 @@ import logging
 
 import typer
 
-from cli import bench, down, evaluate, graph, publish, replay, score, simulate, status, train, up, watch
+from cli import bench, down, evaluate, graph, probe, publish, replay, score, simulate, status, train, up, watch
 
 app = typer.Typer(
     name="vigia",
@@ -20,6 +20,7 @@ for command in (
     simulate.simulate,
     publish.publish,
     watch.watch,
+    probe.probe,
     train.train,
     score.score,
     evaluate.evaluate,

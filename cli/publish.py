@@ -25,9 +25,11 @@ def publish(
 
     from adapters import tables
     from adapters.kafka import TopicSettings, ensure_topics
+    from adapters.tracing import configure_tracing
     from schemas import datasets
     from schemas.declaration import Rejected
 
+    configure_tracing("publish")
     console = Console(stderr=True)
     kafka = kafka_settings(bootstrap_servers)
     topics, spec = TopicSettings(), datasets.load(dataset)
@@ -64,8 +66,11 @@ def publish(
 
 
 def _produce(producer: "Producer", topic: str, key: str, value: bytes) -> None:
+    from adapters.tracing import publication
+
+    headers = publication(topic)
     try:
-        producer.produce(topic, value, key)
+        producer.produce(topic, value, key, headers=headers)
     except BufferError:
         producer.flush()
-        producer.produce(topic, value, key)
+        producer.produce(topic, value, key, headers=headers)

@@ -51,12 +51,14 @@ def simulate(
     from datetime import UTC, datetime
 
     from adapters.kafka import TopicSettings
+    from adapters.tracing import configure_tracing
     from core.errors import ConfigurationError, Unavailable
     from schemas import datasets
     from simulator import traffic
     from simulator.generate import PER_DAY, Generator
     from simulator.publish import JsonLines, Topics
 
+    configure_tracing("simulate")
     try:
         begin = datetime.fromisoformat(start) if start else datetime.now(UTC)
     except ValueError:

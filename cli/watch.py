@@ -36,26 +36,14 @@ def watch(
         pass
 
 
-def alerts(kafka: Any, *, from_start: bool = False, wait: float = 0.5) -> Iterator[bytes | None]:
-    """The alerts' JSON texts, and None whenever `wait` seconds passed without one. Belongs to no group: every watcher sees all."""
-    from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, TopicPartition
+def alerts(kafka: Any, *, from_start: bool = False) -> Iterator[bytes | None]:
+    """The alerts' JSON texts, and None whenever there was none for a moment."""
+    from adapters.kafka import TopicSettings
+    from cli.follow import followed
 
-    from adapters.kafka import TopicSettings, ensure_topics
-
-    topics = TopicSettings()
-    ensure_topics(kafka, topics)
-    consumer = Consumer(kafka.client(**{"group.id": "vigia-watch", "enable.auto.commit": False, "isolation.level": "read_committed"}))
-    try:
-        partitions = consumer.list_topics(topics.anomalies, timeout=30).topics[topics.anomalies].partitions
-        begin = OFFSET_BEGINNING if from_start else OFFSET_END
-        consumer.assign([TopicPartition(topics.anomalies, partition, begin) for partition in partitions])
-        while True:
-            messages = [message for message in consumer.consume(100, timeout=wait) if message.error() is None]
-            yield from (message.value() for message in messages)
-            if not messages:
-                yield None
-    finally:
-        consumer.close()
+    with followed(kafka, TopicSettings().anomalies, from_start=from_start) as arriving:
+        for message in arriving:
+            yield message.value() if message else None
 
 
 def live(

@@ -16,8 +16,9 @@ TOGETHER = 2
 def main() -> int:
     """Runs until SIGTERM."""
     configure_logging("flows")
-    from prometheus_client import CollectorRegistry, start_http_server
+    from prometheus_client import REGISTRY, start_http_server
 
+    from adapters.exposition import tell_build
     from flows.metrics import FlowCollector
     from flows.settings import migrated, settings
 
@@ -31,9 +32,9 @@ def main() -> int:
     except (ConfigurationError, Unavailable) as error:
         logging.critical("%s", error)
         return REFUSED if isinstance(error, ConfigurationError) else 1
-    registry = CollectorRegistry()
-    registry.register(FlowCollector(at, url))
-    start_http_server(at.metrics_port, at.metrics_bind, registry)
+    tell_build("flows")
+    REGISTRY.register(FlowCollector(at, url))
+    start_http_server(at.metrics_port, at.metrics_bind)
     from prefect.utilities.processutils import setup_signal_handlers_worker
     from prefect.workers.process import ProcessWorker
 

@@ -12,12 +12,15 @@ import uvicorn
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from prometheus_client import Counter
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import Receive, Scope, Send
 
+from adapters.exposition import exposed, tell_build
 from adapters.telemetry import configure_logging, log_faults
+from core.errors import REFUSED
 from schemas import datasets
 from simulator.faults import Faults
 from simulator.generate import PER_DAY
@@ -26,8 +29,7 @@ from simulator.shelf import BadCursor, Page, Shelf
 MAX_LIMIT = 10_000
 """How many rows a page has at most."""
 
-REFUSED = 2
-"""The exit code where a setting is wrong."""
+REQUESTS = Counter("vigia_source_requests_total", "Pages asked for, by what came of it", ["result"])
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -70,6 +72,11 @@ def create_app(shelves: Mapping[str, Shelf], faults: Faults, clock: Callable[[],
     def health() -> dict[str, str]:
         return {"status": "ok"}
 
+    @app.get("/metrics")
+    def metrics(request: Request) -> Response:
+        content, content_type = exposed(request.headers.get("accept"))
+        return Response(content, headers={"content-type": content_type})
+
     @app.get("/v1/{dataset}/declarations")
     def declarations(dataset: str, cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 2_000) -> Response:
         if dataset not in shelves:
@@ -81,6 +88,7 @@ def create_app(shelves: Mapping[str, Shelf], faults: Faults, clock: Callable[[],
             page = shelves[dataset].page(cursor, limit, clock())
         except BadCursor as error:
             raise HTTPException(400, str(error)) from None
+        REQUESTS.labels(fault.failure or "whole").inc()
         match fault.failure:
             case "error":
                 raise HTTPException(500, "the source failed, as it does now and then: ask again with the same cursor")
@@ -123,7 +131,8 @@ def _problem(status: int, detail: str, headers: Mapping[str, str] | None = None)
 
 def main() -> int:
     """Serves until it is told to stop."""
-    configure_logging("source-api")
+    configure_logging("source")
+    tell_build("source")
     try:
         settings = SourceSettings()
     except ValidationError as error:

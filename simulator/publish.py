@@ -7,6 +7,7 @@ import msgspec
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from adapters.kafka import KafkaSettings, TopicSettings, ensure_topics
+from adapters.tracing import publication
 from core.errors import Unavailable
 from simulator.traffic import Event
 
@@ -74,11 +75,12 @@ class Topics:
     def send(self, events: Sequence[Event]) -> None:
         """Hands them to librdkafka; raises Unavailable once a message did not get through."""
         for event in events:
-            value = msgspec.json.encode(event.declaration)
+            value, topic = msgspec.json.encode(event.declaration), self._topics[event.dataset]
+            headers = publication(topic)
             while True:
                 self._check()
                 try:
-                    self._producer.produce(self._topics[event.dataset], value, event.declaration["empresa"])
+                    self._producer.produce(topic, value, event.declaration["empresa"], headers=headers)
                     break
                 except BufferError:  # the broker is slower than we are, or away: wait for room
                     self._producer.poll(0.1)

@@ -11,10 +11,12 @@ from pydantic import ValidationError
 
 from adapters import bundle
 from adapters.cache import BundleCache
+from adapters.exposition import tell_build
 from adapters.kafka import KafkaSettings, TopicSettings
 from adapters.registry import MlflowRegistry, RegistrySettings
 from adapters.serving import ServedModel
 from adapters.telemetry import configure_logging, log_faults
+from adapters.tracing import configure_tracing
 from core.errors import REFUSED, ConfigurationError
 from core.scoring import DEFAULT_BUDGET
 from schemas import datasets
@@ -69,13 +71,15 @@ def build(role: Role) -> WorkerApp:
             Producer(producer_config(kafka, f"{settings.group_prefix}-score-{settings.worker_id}")), consumer
         )
         guard = RejectionGuard(settings.rejected_window, settings.max_rejected_share)
-        service = scoring.ScoringService(source, publisher, models, guard, kafka, topics, lambda: datetime.now(UTC), app.fail)
+        service = scoring.ScoringService(
+            source, publisher, models, guard, kafka, topics, lambda: datetime.now(UTC), app.fail, broker.handled
+        )
         state.checks.append(service.waiting_for)
         app.timer(interval=settings.model_poll_seconds)(service.follow_models)
         scoring.add_agent(app, channel, service)
         app.service(service)  # type: ignore[arg-type]  # Faust takes instances too
     else:
-        sink = sinking.SinkService(role, _sink(settings), consumer, kafka, topics)
+        sink = sinking.SinkService(role, _sink(settings), consumer, kafka, topics, broker.handled)
         source = sink.source = BatchSource(consumer, channel, limits, app.fail, sink.positions)
         state.checks.append(sink.waiting_for)
         sinking.add_agent(app, channel, source, sink)
@@ -101,7 +105,9 @@ def main(arguments: list[str]) -> int:
         print(f"usage: python -m stream {'|'.join(get_args(Role))}", file=sys.stderr)
         return REFUSED
     role: Role = arguments[0]  # type: ignore[assignment]  # it is one of them
-    configure_logging(f"stream-{role}")
+    configure_logging(role)
+    configure_tracing(role)
+    tell_build(role)
     try:
         app = build(role)
     except ValidationError as error:

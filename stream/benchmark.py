@@ -248,6 +248,9 @@ class _FaustMessage:
     def headers(self) -> None:
         return None
 
+    def timestamp(self) -> tuple[int, int]:
+        return 1, int(self._message.timestamp * 1000)
+
     def __len__(self) -> int:
         return len(self._message.value)
 

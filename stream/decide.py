@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -24,6 +25,7 @@ class MessageLike(Protocol):
     def key(self) -> bytes | None: ...  # noqa: D102
     def value(self) -> bytes | None: ...  # noqa: D102
     def headers(self) -> Headers | None: ...  # noqa: D102
+    def timestamp(self) -> tuple[int, int]: ...  # noqa: D102  # its kind, and milliseconds since 1970
     def __len__(self) -> int: ...  # noqa: D105  # bytes of the value
 
 
@@ -52,7 +54,24 @@ class Lane(NamedTuple):
     scorer: Scorer
 
 
-def decide(messages: Sequence[MessageLike], lanes: Mapping[str, Lane], topics: TopicSettings, now: datetime) -> Outcome:
+def carry(message: MessageLike) -> Headers:
+    """The trace that a message belongs to, as its headers have it."""
+    return [(name, value) for name, value in message.headers() or () if name in ("traceparent", "tracestate")]
+
+
+class Watch(NamedTuple):
+    """How others see what is going on: the headers by which a trace goes on, and a clock around each explanation of a dataset."""
+
+    trace: Callable[[MessageLike], Headers] = carry
+    explaining: Callable[[str], AbstractContextManager[object]] = nullcontext
+
+
+UNWATCHED = Watch()
+
+
+def decide(
+    messages: Sequence[MessageLike], lanes: Mapping[str, Lane], topics: TopicSettings, now: datetime, watch: Watch = UNWATCHED
+) -> Outcome:
     """Judges the messages of a batch; every one leaves as a verdict or as a dead letter.
 
     `lanes` has an entry for each topic that the messages come from; `now` is timezone-aware.
@@ -70,11 +89,13 @@ def decide(messages: Sequence[MessageLike], lanes: Mapping[str, Lane], topics: T
             else:
                 accepted.append((message, parsed))
         if accepted:
-            _score(accepted, lane, topics, now.isoformat(timespec="milliseconds"), outcome)
+            _score(accepted, lane, topics, now.isoformat(timespec="milliseconds"), outcome, watch)
     return outcome
 
 
-def _score(accepted: list[tuple[MessageLike, Declaration]], lane: Lane, topics: TopicSettings, now: str, outcome: Outcome) -> None:
+def _score(
+    accepted: list[tuple[MessageLike, Declaration]], lane: Lane, topics: TopicSettings, now: str, outcome: Outcome, watch: Watch
+) -> None:
     scorer, dataset = lane.scorer, lane.parser.spec.name
     model = Model(scorer.model.name, scorer.model.version)
     scores = scorer.score([declaration for _, declaration in accepted])
@@ -101,11 +122,11 @@ def _score(accepted: list[tuple[MessageLike, Declaration]], lane: Lane, topics: 
             declaration=msgspec.Raw(message.value() or b""),
         )
         outcome.verdicts.append(verdict)
-        outcome.outgoing.append(_event(topics.scored, "scored", verdict, message, encode, now))
+        outcome.outgoing.append(_event(topics.scored, "scored", verdict, watch.trace(message), encode, now))
         if anomaly:
             strange.append((message, declaration, verdict))
     if strange:
-        _explain(strange, scorer, topics, now, encode, outcome)
+        _explain(strange, scorer, topics, now, encode, outcome, watch)
 
 
 def _explain(
@@ -115,8 +136,10 @@ def _explain(
     now: str,
     encode: Callable[[object], bytes],
     outcome: Outcome,
+    watch: Watch,
 ) -> None:
-    explanations = scorer.explain([declaration for _, declaration, _ in strange])
+    with watch.explaining(scorer.spec.name):
+        explanations = scorer.explain([declaration for _, declaration, _ in strange])
     for (message, _, verdict), explanation in zip(strange, explanations, strict=True):
         anomaly = AnomalyV1(
             event_id=verdict.event_id,
@@ -137,14 +160,11 @@ def _explain(
             declaration=verdict.declaration,
         )
         outcome.anomalies.append(anomaly)
-        outcome.outgoing.append(_event(topics.anomalies, "anomaly", anomaly, message, encode, now))
+        outcome.outgoing.append(_event(topics.anomalies, "anomaly", anomaly, watch.trace(message), encode, now))
 
 
-def _event(
-    topic: str, kind: str, event: ScoredV1 | AnomalyV1, message: MessageLike, encode: Callable[[object], bytes], now: str
-) -> Outgoing:
-    headers = cloud_event_headers(kind, event.event_id, now)
-    headers += [(name, value) for name, value in message.headers() or () if name in ("traceparent", "tracestate")]
+def _event(topic: str, kind: str, event: ScoredV1 | AnomalyV1, trace: Headers, encode: Callable[[object], bytes], now: str) -> Outgoing:
+    headers = [*cloud_event_headers(kind, event.event_id, now), *trace]
     return Outgoing(topic, event.empresa.encode(), encode(event), headers)
 
 

@@ -2,14 +2,15 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from faust import App
 from faust.web import Request, Response, View
-from prometheus_client import generate_latest
 
+from adapters.exposition import exposed
 from stream import metrics
+from stream.decide import MessageLike
 
 STALE_SECONDS = 15.0
 """Librdkafka reports every two seconds while it is polled; without a report for so long, nothing polls it."""
@@ -22,6 +23,8 @@ class BrokerHealth:
         self.servers = servers
         self._up = False
         self._told = 0.0
+        self._done: dict[tuple[str, int], tuple[int, float]] = {}
+        self._even: dict[tuple[str, int], float] = {}
 
     def on_statistics(self, text: str) -> None:
         """Takes a report: which brokers are up, and how far each partition is behind."""
@@ -31,7 +34,26 @@ class BrokerHealth:
         for topic, of_topic in report["topics"].items():
             for partition, state in of_topic["partitions"].items():
                 if partition != "-1" and state["app_offset"] >= 0:
-                    metrics.LAG.labels(topic, partition).set(max(0, state["ls_offset"] - state["app_offset"]))
+                    self._tell_lag(topic, int(partition), state)
+
+    def handled(self, messages: Iterable[MessageLike]) -> None:
+        """Notes how far the work is done: these messages' effects are durable."""
+        for message in messages:
+            self._done[message.topic(), message.partition()] = (message.offset() + 1, message.timestamp()[1] / 1000)
+
+    def _tell_lag(self, topic: str, partition: int, state: Mapping[str, Any]) -> None:
+        """A message waits from when it is on the topic until it is handled. What has been fetched up to the end leaves nothing on
+        the broker, though the end may be further than the last message: a transaction's marker takes an offset, too."""
+        at, now = (topic, partition), time.time()
+        done, stamped = self._done.get(at, (state["app_offset"], 0.0))
+        fetched = state["next_offset"] >= state["ls_offset"] and not state["fetchq_cnt"]
+        waiting = (0 if fetched else max(0, state["ls_offset"] - state["app_offset"])) + max(0, state["app_offset"] - done)
+        if not waiting:
+            self._even[at] = now
+        metrics.LAG.labels(topic, str(partition)).set(waiting)
+        # The oldest that waits came after the last that was handled, and after the last look at which none waited.
+        since = max(stamped, self._even.setdefault(at, now))
+        metrics.LAG_SECONDS.labels(topic, str(partition)).set(max(0.0, now - since) if waiting else 0.0)
 
     def problem(self) -> str | None:
         """Why the broker cannot be counted on, or None."""
@@ -79,4 +101,5 @@ def serve(app: App, health: Health) -> None:
 
         async def get(self, request: Request, **_: Any) -> Response:
             health.problems()
-            return self.bytes(generate_latest(), content_type="text/plain")
+            content, content_type = exposed(request.headers.get("accept"))
+            return self.bytes(content, headers={"content-type": content_type})

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -17,12 +16,13 @@ from adapters.kafka import KafkaSettings, TopicSettings, ensure_topics
 from adapters.serving import ServedModel
 from core.errors import Unavailable
 from schemas.declaration import Parser
-from stream import metrics
+from stream import metrics, report
 from stream.app import WorkerApp
-from stream.decide import Lane, Outcome, decide, lanes_for
+from stream.decide import Lane, Outcome, Watch, decide, lanes_for
 from stream.guard import RejectionGuard
 from stream.publish import Result, TransactionalPublisher
-from stream.source import Batch, BatchSource
+from stream.source import Batch, BatchSource, Handled
+from stream.tracing import BatchTraces
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +43,7 @@ class ScoringService(Service):
         topics: TopicSettings,
         clock: Callable[[], datetime],
         fail: Callable[[Exception], None],
+        handled: Handled,
     ) -> None:
         super().__init__()
         self.lanes: Mapping[str, Lane] = {}
@@ -56,9 +57,10 @@ class ScoringService(Service):
         self._clock = clock
         self._opened = False
         self._fail = fail
+        self._handled = handled
         self._judges = ThreadPoolExecutor(max_workers=JUDGES, thread_name_prefix="judge")
         self._slots = asyncio.Semaphore(JUDGES)
-        self._judged: asyncio.Queue[tuple[Batch, asyncio.Future[Outcome | None]]] = asyncio.Queue()
+        self._judged: asyncio.Queue[tuple[Batch, BatchTraces, asyncio.Future[Outcome | None]]] = asyncio.Queue()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="publish")
         self._registry_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="models")
 
@@ -93,32 +95,29 @@ class ScoringService(Service):
 
     def _refresh(self) -> None:
         for model in self._models:
-            started = time.perf_counter()
-            if model.refresh():
-                of_models.MODEL_SWAPS.labels(model.spec.name).inc()
-                of_models.MODEL_LOAD_SECONDS.labels(model.spec.name).set(time.perf_counter() - started)
-            of_models.MODEL_PROBLEM.labels(model.spec.name).set(model.problem is not None)
+            of_models.refresh(model)
 
     def _use_models(self) -> None:
         """The swap: batches that start from now on see the new lanes, the one under way keeps the old."""
         scorers = {model.spec.name: model.scorer for model in self._models if model.scorer}
         self.lanes = lanes_for(self._topics, self._parsers, scorers)
-        of_models.MODEL_INFO.clear()
+        of_models.tell_models(self._models)
         for dataset, scorer in scorers.items():
-            of_models.MODEL_INFO.labels(dataset, scorer.model.name, scorer.model.version).set(1)
+            metrics.THRESHOLD.labels(dataset).set(scorer.threshold)
         if self._opened:
             self._source.subscribe(tuple(self.lanes))
 
     async def handle(self, batch: Batch) -> None:
         """Takes a batch into work. Several are judged at a time, and published one after the other, in their order."""
         await self._slots.acquire()
-        judging = asyncio.get_running_loop().run_in_executor(self._judges, self._judge, batch)
-        await self._judged.put((batch, judging))
+        traces = BatchTraces()
+        judging = asyncio.get_running_loop().run_in_executor(self._judges, self._judge, batch, traces)
+        await self._judged.put((batch, traces, judging))
 
     @Service.task
     async def _publish_in_order(self) -> None:
         while not self.should_stop:
-            batch, judging = await self._judged.get()
+            batch, traces, judging = await self._judged.get()
             try:
                 started = time.perf_counter()
                 outcome = await judging
@@ -126,8 +125,12 @@ class ScoringService(Service):
                 metrics.BATCH_SECONDS.labels("score").observe(time.perf_counter() - started)
                 metrics.BATCH_MESSAGES.labels("score").observe(len(batch.messages))
                 metrics.BATCHES.labels("score", "committed" if committed else "aborted").inc()
+                if outcome:
+                    traces.end(outcome, None if committed else "the batch was given up, and is read again")
                 if committed and outcome:
-                    _count(outcome)
+                    self._handled(batch.messages)
+                    report.count(batch.messages, outcome, self._topics)
+                    report.log_what_stands_out(outcome, self._topics)
             except Exception as error:  # the offsets were not committed: a successor reads the batch again
                 self._source.halt()
                 self._fail(error)
@@ -135,11 +138,12 @@ class ScoringService(Service):
                 self._slots.release()
                 self._source.done(batch)
 
-    def _judge(self, batch: Batch) -> Outcome | None:
+    def _judge(self, batch: Batch, traces: BatchTraces) -> Outcome | None:
         """What the batch becomes; None when it is stale already."""
         if not self._source.current(batch):
             return None
-        return decide(batch.messages, self.lanes, self._topics, self._clock())
+        watch = Watch(traces.headers, lambda dataset: metrics.EXPLAIN_SECONDS.labels(dataset).time())
+        return decide(batch.messages, self.lanes, self._topics, self._clock(), watch)
 
     def _publish(self, batch: Batch, outcome: Outcome | None) -> bool:
         """Whether the outcome was committed; if not, the batch will be read again, or has been given up.
@@ -160,15 +164,6 @@ class ScoringService(Service):
         self._judges.shutdown(wait=False)
         self._thread.shutdown(wait=False)
         self._registry_thread.shutdown(wait=False, cancel_futures=True)
-
-
-def _count(outcome: Outcome) -> None:
-    for dataset, count in Counter(verdict.dataset for verdict in outcome.verdicts).items():
-        metrics.SCORED.labels(dataset).inc(count)
-    for (dataset, severity), count in Counter((anomaly.dataset, anomaly.severity) for anomaly in outcome.anomalies).items():
-        metrics.ANOMALIES.labels(dataset, severity).inc(count)
-    for code, count in Counter(rejected.code for rejected in outcome.rejected).items():
-        metrics.REJECTED.labels(code).inc(count)
 
 
 def add_agent(app: WorkerApp, channel: ChannelT[Batch], service: ScoringService) -> None:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
 import msgspec
+import numpy as np
 import stamina
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from faust.types import ChannelT, StreamT
@@ -16,9 +17,9 @@ from mode import Service
 from adapters.kafka import KafkaSettings, TopicSettings, ensure_topics
 from core.errors import ConfigurationError, Unavailable
 from schemas.events import FeedbackRecord, FeedbackV1, ScoredRecord, ScoredV1
-from stream import metrics
+from stream import metrics, tracing
 from stream.app import WorkerApp
-from stream.source import Batch, BatchSource
+from stream.source import Batch, BatchSource, Handled
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +56,11 @@ class Sink(Protocol[Record]):
 class SinkService(Service):
     """Carries what a sink reads into it. While the sink is down the source is paused, nothing is dropped, and it catches up after."""
 
-    def __init__(self, name: str, sink: Sink[Any], consumer: Consumer, kafka: KafkaSettings, topics: TopicSettings) -> None:
+    def __init__(
+        self, name: str, sink: Sink[Any], consumer: Consumer, kafka: KafkaSettings, topics: TopicSettings, handled: Handled
+    ) -> None:
         super().__init__()
+        self._handled = handled
         self.name = name
         self.source: BatchSource | None = None
         self._sink = sink
@@ -104,7 +108,7 @@ class SinkService(Service):
 
     async def handle(self, batch: Batch, source: BatchSource) -> None:
         """Stores a batch, for as long as that takes."""
-        started = time.perf_counter()
+        started, began = time.perf_counter(), time.time()
         loop = asyncio.get_running_loop()
         records = self._records(batch)
         async for attempt in stamina.retry_context(on=Unavailable, attempts=None, timeout=None, wait_initial=0.5, wait_max=10):
@@ -115,10 +119,18 @@ class SinkService(Service):
                 await loop.run_in_executor(self._thread, self._tried, self._sink.apply, records)
         # The sink has the offsets; the group's copy is for the eyes of those who watch the lag.
         self._consumer.commit(offsets=batch.next_offsets(), asynchronous=True)
+        self._handled(batch.messages)
+        self._report(batch, began)
         metrics.BATCHES.labels(self.name, "committed").inc()
         metrics.APPLIED.labels(self.name).inc(len(records))
         metrics.BATCH_SECONDS.labels(self.name).observe(time.perf_counter() - started)
         metrics.BATCH_MESSAGES.labels(self.name).observe(len(batch.messages))
+
+    def _report(self, batch: Batch, began: float) -> None:
+        now = time.time()
+        ages = np.array([now - message.timestamp()[1] / 1000 for message in batch.messages])
+        metrics.VERDICT_SECONDS.observe(np.maximum(ages, 0.0), self.name)
+        tracing.applied(self.name, batch.messages, began)
 
     def _tried(self, call, *arguments) -> None:  # type: ignore[no-untyped-def]  # any of the sink's methods
         try:

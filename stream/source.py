@@ -28,6 +28,9 @@ DRAIN_SECONDS = 30.0
 Positions = Callable[[Sequence[TopicPartition]], Sequence[TopicPartition]]
 """Where reading starts in each partition: a function of the store that keeps the offsets."""
 
+Handled = Callable[[Sequence[MessageLike]], None]
+"""Is told which messages' effects are durable."""
+
 
 @dataclass(frozen=True)
 class Batch:

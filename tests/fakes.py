@@ -68,6 +68,9 @@ class Message:
     def headers(self) -> list[tuple[str, bytes]]:
         return self._headers
 
+    def timestamp(self) -> tuple[int, int]:
+        return 1, 1_767_225_600_000
+
     def __len__(self) -> int:
         return len(self._value or b"")
 

@@ -267,5 +267,5 @@ def test_the_process_serves_what_its_settings_say_until_it_is_told_to_stop():
 def test_a_wrong_setting_stops_the_start_with_its_name():
     arguments = [sys.executable, "-m", "simulator.api"]
     ended = subprocess.run(arguments, cwd=ROOT, env=environment(failing_share="2"), capture_output=True, text=True, timeout=60)
-    assert ended.returncode == 2
+    assert ended.returncode == 78
     assert "SOURCE_API_FAILING_SHARE" in json.loads(ended.stdout)["message"]
