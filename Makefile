@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCKS := requirements/build.txt requirements/all.txt
 
-.PHONY: setup run test lint browser lock clean
+.PHONY: setup run test lint browser monitors lock clean
 .DEFAULT_GOAL := setup
 
 setup: $(READY)
@@ -28,7 +28,7 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint browser
+test: lint browser monitors
 	$(BIN)/pytest $(ARGS)
 
 # The tests of the screen drive a real Chromium. On Debian as root it is installed; elsewhere it is asked for.
@@ -36,6 +36,13 @@ browser:
 	@command -v chromium chromium-browser google-chrome >/dev/null \
 	  || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get -qq update && apt-get -qq install --yes --no-install-recommends chromium >/dev/null; } \
 	  || { echo "The tests of the screen need Chromium: install it with your system's packages"; exit 1; }
+
+# The tests of the alerts run a real Prometheus and Alertmanager. RUNLEVEL keeps Debian from starting them as services.
+monitors:
+	@{ command -v prometheus && command -v promtool && { command -v prometheus-alertmanager || command -v alertmanager; }; } >/dev/null \
+	  || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get -qq update \
+	       && RUNLEVEL=1 apt-get -qq install --yes --no-install-recommends prometheus prometheus-alertmanager >/dev/null; } \
+	  || { echo "The tests of the alerts need Prometheus and Alertmanager: install them with your system's packages"; exit 1; }
 
 # Resolves the dependencies anew; the lock files name hashes, and no index.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
@@ -46,6 +53,28 @@ lock:
 	$(COMPILE) pyproject.toml --extra api --extra source -c requirements/all.txt -o requirements/api.txt
 	$(COMPILE) pyproject.toml --extra flows -c requirements/all.txt -o requirements/flows.txt
 	$(COMPILE) pyproject.toml --extra ui -c requirements/all.txt -o requirements/ui.txt
+
+# What can be known of everything that runs elsewhere without running it: the chart, the rules, the images and the workflows.
+include charts/charts.mk
+
+charts: rules-checked images-checked workflows-checked
+.PHONY: rules-checked images-checked workflows-checked
+
+rules-checked: monitors
+	promtool check config $(CHART)/prometheus/prometheus.yml
+	promtool check rules $(CHART)/rules/*.yml
+	promtool test rules $(CHART)/rules/tests/*.yml
+	amtool check-config $(CHART)/prometheus/alertmanager.yml
+
+# compose's own library reads the file as `docker compose config` would; its program has no better name than `cmd`.
+images-checked: setup chart-tools
+	$(BIN)/hadolint Dockerfile
+	$(TOOL)/cmd docker-compose.yml >/dev/null
+	COMPOSE_PROFILES=trial,tracing $(TOOL)/cmd docker-compose.yml >/dev/null
+
+workflows-checked: setup chart-tools
+	$(TOOL)/actionlint
+	$(BIN)/zizmor --offline --persona=auditor --quiet .github
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

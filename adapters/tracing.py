@@ -27,6 +27,9 @@ NAMESPACE = "vigia"
 CARRIED = ("traceparent", "tracestate")
 """The headers that W3C's Trace Context defines."""
 
+FLUSH_MS = 2_000
+"""How long a process that ends waits for the collector."""
+
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]([0-9a-f])")
 _W3C = TraceContextTextMapPropagator()
 
@@ -46,6 +49,12 @@ def configure_tracing(service: str) -> None:
     trace.set_tracer_provider(provider)
     for handler in logging.getLogger().handlers:
         handler.addFilter(_name_the_trace)
+
+
+def flush() -> None:
+    """Sends what is still here: for who may not live to the end of the interpreter, as uvicorn after a signal."""
+    if isinstance(provider := trace.get_tracer_provider(), TracerProvider):
+        provider.force_flush(FLUSH_MS)
 
 
 def _name_the_trace(record: logging.LogRecord) -> bool:

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import RedirectResponse
 
+from adapters import tracing
 from api import alerts, graph, health, models, overview, predictions, problems
 from api.archive import Archive, Pool
 from api.catalog import Catalog
@@ -62,6 +63,7 @@ def create_app(settings: ApiSettings, served: Served) -> FastAPI:
         await served.prefect.close()
         for each in (served.models, served.raw, served.metadata, served.graph):
             each.close()
+        tracing.flush()
 
     app = FastAPI(
         title="Vigía",

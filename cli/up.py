@@ -39,13 +39,14 @@ def up(
         typer.Option(envvar="VIGIA_PORT_OFFSET", help="added to every port: two stacks side by side", show_default="0"),
     ] = None,
     simulate_rate: Annotated[float | None, typer.Option(help="simulated declarations per second", show_default="20")] = None,
+    monitor: Annotated[bool | None, typer.Option("--monitor", help="with Prometheus and Alertmanager, if the system has them")] = None,
 ) -> None:
     """Start the whole stack on this machine, the API and the analysts' screen included, and show the alerts."""
     from rich.console import Console
 
     from local import client
 
-    settings = stack_settings(data_dir, port_offset, simulate=simulate, simulate_rate=simulate_rate)
+    settings = stack_settings(data_dir, port_offset, simulate=simulate, simulate_rate=simulate_rate, monitor=monitor)
     console = Console()
     client.check(settings)
     fetch_jars(settings, console)

@@ -1,9 +1,11 @@
 """`python -m flows`: the worker that runs the flows of the work pool, and the page with their metrics."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import sys
+from pathlib import Path
 
 from adapters.telemetry import configure_logging
 from core.errors import REFUSED, ConfigurationError, Unavailable
@@ -15,6 +17,7 @@ TOGETHER = 2
 
 def main() -> int:
     """Runs until SIGTERM."""
+    os.environ.setdefault("PREFECT_LOGGING_SETTINGS_PATH", str(Path(__file__).with_name("logging.yml")))  # its flow runs inherit it
     configure_logging("flows")
     from prometheus_client import REGISTRY, start_http_server
 
@@ -39,7 +42,8 @@ def main() -> int:
     from prefect.workers.process import ProcessWorker
 
     setup_signal_handlers_worker(os.getpid(), "the flows' worker", logging.info)
-    asyncio.run(ProcessWorker(work_pool_name=POOL, limit=TOGETHER, name=f"flows-{os.getpid()}").start())
+    with contextlib.suppress(KeyboardInterrupt):  # which is what Prefect makes of SIGTERM
+        asyncio.run(ProcessWorker(work_pool_name=POOL, limit=TOGETHER, name=f"flows-{os.getpid()}").start())
     return 0
 
 

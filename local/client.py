@@ -11,7 +11,7 @@ import psutil
 
 from core.errors import ConfigurationError
 from local import preflight, stack, state
-from local.jars import fetch
+from local.jars import fetch, lock
 from local.log import Log
 from local.part import bound
 from local.settings import StackSettings
@@ -111,5 +111,5 @@ def end(left: Sequence[tuple[psutil.Process, int]]) -> None:
 
 def needs_jars(settings: StackSettings, only: Sequence[str] = ()) -> list[str]:
     """The servers of the stack whose jars are not on this machine yet."""
-    names = {part.name for part in stack.parts(settings, only)}
-    return [server for server in ("kafka", "neo4j") if server in names and not fetch.folder(server).is_dir()]
+    names = [part.name for part in stack.parts(settings, only)]
+    return [server for server in lock.needed(names, monitored=settings.monitor) if not fetch.folder(server).is_dir()]

@@ -1,8 +1,6 @@
 """The learning half of the stack as parts: the source of declarations, Prefect's server, its deployments, and the flows' worker."""
 
 import sys
-from datetime import UTC, date, datetime
-from pathlib import Path
 
 from local.mlflow import http_problem
 from local.part import Part
@@ -26,9 +24,6 @@ def source(settings: StackSettings) -> Part:
     """The fake API that serves both datasets. Its history ends where this data directory began,
     and is as long as it was then, so that cursors stay good."""
     port = settings.port("source_port")
-    note = settings.data / "source.txt"
-    fresh = f"{datetime.now(UTC).date()} {settings.first_model_rows}"
-    until, rows = (note.read_text("utf-8") if note.exists() else fresh).split()
     return Part(
         name="source",
         title="Source API (fake)",
@@ -36,16 +31,11 @@ def source(settings: StackSettings) -> Part:
         command=(sys.executable, "-m", "simulator.api"),
         environment={
             "SOURCE_API_PORT": str(port),
-            "SOURCE_API_UNTIL": date.fromisoformat(until).isoformat(),
-            "SOURCE_API_ROWS": rows,
+            "SOURCE_API_ROWS": str(settings.first_model_rows),
+            "SOURCE_API_REMEMBER": str(settings.data / "source.txt"),
         },
-        prepare=lambda: _write(note, f"{until} {rows}"),
         ready=lambda: http_problem(f"http://127.0.0.1:{port}/health"),
     )
-
-
-def _write(note: Path, text: str) -> None:
-    note.write_text(text, "utf-8")
 
 
 def prefect(settings: StackSettings) -> Part:
@@ -62,6 +52,7 @@ def prefect(settings: StackSettings) -> Part:
             **prefect_environment(settings),
             "PREFECT_API_DATABASE_CONNECTION_URL": settings.database_url("prefect", "postgres_metadata_port", "postgresql+asyncpg"),
             "PREFECT_UI_API_URL": f"{url}/api",
+            "PREFECT_SERVER_METRICS_ENABLED": "true",
         },
         ready=lambda: http_problem(f"{url}/api/health"),
         stop_seconds=20.0,

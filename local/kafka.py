@@ -6,7 +6,9 @@ import uuid
 from pathlib import Path
 
 from core.errors import ConfigurationError
+from local.jars import fetch, lock
 from local.java import class_path, heap, java, write_properties
+from local.monitoring import CHART
 from local.part import Part, bound
 from local.settings import StackSettings
 
@@ -23,6 +25,7 @@ def kafka(settings: StackSettings) -> Part:
         command=(
             java(),
             *heap(settings.kafka_heap_mb),
+            *watched(settings),
             "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
             "-Dorg.slf4j.simpleLogger.showDateTime=true",
             "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS",
@@ -37,6 +40,15 @@ def kafka(settings: StackSettings) -> Part:
         ready=lambda: answers(port),
         stop_seconds=20.0,
     )
+
+
+def watched(settings: StackSettings) -> tuple[str, ...]:
+    """The flag that has the broker tell Prometheus what it does, where the stack is monitored."""
+    if not settings.monitor:
+        return ()
+    (jar,) = lock.load("jmx")
+    agent = fetch.folder("jmx") / jar.file_name
+    return (f"-javaagent:{agent}=127.0.0.1:{settings.port('kafka_metrics_port')}:{CHART / 'prometheus' / 'kafka-jmx.yml'}",)
 
 
 def prepare(settings: StackSettings, home: Path, configuration: Path) -> None:

@@ -24,6 +24,8 @@ RESIDENT_MB = {
     "simulate": 150,
     "api": 450,
     "ui": 250,
+    "prometheus": 120,
+    "alertmanager": 40,
 }
 """What each part takes in MB, measured and rounded up; Kafka and Neo4j without their heaps."""
 

@@ -25,6 +25,8 @@ HIGHEST_PORT = 65_535
 
 PORTS_OF = {
     "kafka": ("kafka_port", "kafka_controller_port"),
+    "prometheus": ("prometheus_port",),
+    "alertmanager": ("alertmanager_port",),
     "neo4j": ("neo4j_bolt_port", "neo4j_http_port"),
     "postgres-raw": ("postgres_raw_port",),
     "postgres-metadata": ("postgres_metadata_port",),
@@ -49,7 +51,7 @@ def check(settings: StackSettings, names: Iterable[str]) -> None:
     ports(settings, [name for part in parts for name in PORTS_OF.get(part, ())])
     writable(settings.data)
     disk(settings.data, DISK_MB if "mlflow" in parts else PART_DISK_MB * len(parts), "choose another place with --data-dir")
-    missing = [server for server in ("kafka", "neo4j") if server in parts and not fetch.folder(server).is_dir()]
+    missing = [server for server in lock.needed(parts, monitored=settings.monitor) if not fetch.folder(server).is_dir()]
     writable(fetch.cache_directory(), "VIGIA_CACHE_DIR")
     size = sum(jar.size for server in missing for jar in lock.load(server)) // 1_000_000
     disk(fetch.cache_directory(), size, "choose another place for the fetched jars with VIGIA_CACHE_DIR")

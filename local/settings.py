@@ -23,6 +23,9 @@ PORTS = {
     "graph_web_port": "the graph writer's health",
     "archive_web_port": "the archive's health",
     "flows_metrics_port": "the flows' metrics",
+    "kafka_metrics_port": "Kafka's metrics",
+    "prometheus_port": "Prometheus",
+    "alertmanager_port": "Alertmanager",
 }
 """The settings that are ports, and what listens there."""
 
@@ -44,6 +47,7 @@ class StackSettings(BaseSettings):
     vigia_port_offset: int = Field(default=0, ge=0, le=50_000, description="added to every port, so that two stacks run side by side")
     simulate: bool = True
     simulate_rate: float = Field(default=20.0, gt=0)
+    monitor: bool = Field(default=False, description="with Prometheus and Alertmanager, which the system must have")
 
     kafka_port: int = 9092
     kafka_controller_port: int = 9093
@@ -60,6 +64,9 @@ class StackSettings(BaseSettings):
     graph_web_port: int = 6067
     archive_web_port: int = 6068
     flows_metrics_port: int = 6069
+    kafka_metrics_port: int = 7071
+    prometheus_port: int = 9090
+    alertmanager_port: int = 9094
 
     neo4j_password: SecretStr = Field(default=SecretStr("vigia-local"), min_length=8)
     postgres_user: str = "vigia"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from local import flows, serving
+from local import flows, monitoring, serving
 from local.kafka import kafka
 from local.mlflow import mlflow
 from local.neo4j import neo4j
@@ -29,6 +29,8 @@ def parts(settings: StackSettings, only: Sequence[str] = ()) -> list[Part]:
         serving.api(settings),
         serving.ui(settings),
     ]
+    if settings.monitor:
+        everything += [monitoring.alertmanager(settings), monitoring.prometheus(settings)]
     if settings.simulate:
         everything.append(simulation(settings))
     return [part for part in everything if not only or part.name in only]

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from http import HTTPStatus
+from pathlib import Path
 from typing import Annotated
 
 import uvicorn
@@ -45,7 +46,10 @@ class SourceSettings(BaseSettings):
     seed: int = 7
     until: date = Field(
         default_factory=lambda: datetime.now(UTC).date(),
-        description="where the history ends, UTC. Set it, and cursors outlive a restart on another day",
+        description="where the history ends, UTC",
+    )
+    remember: Path | None = Field(
+        default=None, description="a file that keeps `until` and `rows` of the first start, so that cursors outlive every other"
     )
     per_day: float = Field(default=float(PER_DAY), gt=0, allow_inf_nan=False, description="rows of each dataset a day, from `until` on")
     broken_share: Share = 0.002
@@ -129,6 +133,17 @@ def _problem(status: int, detail: str, headers: Mapping[str, str] | None = None)
     return JSONResponse(body, status, headers, "application/problem+json")
 
 
+def remembered(settings: SourceSettings) -> SourceSettings:
+    """The settings with the history of the first start, which is written down if this is it."""
+    if not (note := settings.remember):
+        return settings
+    if not note.exists():
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(f"{settings.until} {settings.rows}", "utf-8")
+    until, rows = note.read_text("utf-8").split()
+    return settings.model_copy(update={"until": date.fromisoformat(until), "rows": int(rows)})
+
+
 def main() -> int:
     """Serves until it is told to stop."""
     configure_logging("source")
@@ -138,6 +153,7 @@ def main() -> int:
     except ValidationError as error:
         log_faults(error, "SOURCE_API_")
         return REFUSED
+    settings = remembered(settings)
     rows = settings.model_dump(include={"rows", "seed", "until", "per_day", "broken_share"})
     chance = settings.model_dump(include={"failing_share", "slow_share", "slow_seconds"})
     faults = Faults(random.Random(settings.fault_seed), **chance)  # noqa: S311  # a simulation

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from typing import get_args
 
 import stamina
 from faust.types import ChannelT, StreamT
@@ -16,6 +17,7 @@ from adapters.kafka import KafkaSettings, TopicSettings, ensure_topics
 from adapters.serving import ServedModel
 from core.errors import Unavailable
 from schemas.declaration import Parser
+from schemas.events import Severity
 from stream import metrics, report
 from stream.app import WorkerApp
 from stream.decide import Lane, Outcome, Watch, decide, lanes_for
@@ -62,6 +64,12 @@ class ScoringService(Service):
         self._slots = asyncio.Semaphore(JUDGES)
         self._judged: asyncio.Queue[tuple[Batch, BatchTraces, asyncio.Future[Outcome | None]]] = asyncio.Queue()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="publish")
+        for model in models:  # a counter that is there from the start shows its first event, too
+            metrics.SCORED.labels(model.spec.name)
+            for severity in get_args(Severity):
+                metrics.ANOMALIES.labels(model.spec.name, severity)
+        for result in Result:
+            metrics.BATCHES.labels("score", result.value)
         self._registry_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="models")
 
     def waiting_for(self) -> str | None:

@@ -70,6 +70,10 @@ class SinkService(Service):
         self._reads = {topic: (msgspec.json.Decoder(kind).decode, RECORDS[kind]) for topic, kind in sink.reads(topics).items()}
         self._problem: str | None = f"the first connection to {name}"
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        for counter in (metrics.APPLIED, metrics.UNREADABLE):  # there from the start, so that the first event shows, too
+            counter.labels(name)
+        for result in ("committed", "aborted"):
+            metrics.BATCHES.labels(name, result)
 
     def waiting_for(self) -> str | None:
         """Why nothing can be stored right now, or None."""

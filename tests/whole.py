@@ -184,5 +184,5 @@ class Whole:
 
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
-    with running(settings(tmp_path_factory.mktemp("whole"), watch_cron="* * * * *")) as stack:
+    with running(settings(tmp_path_factory.mktemp("whole"), watch_cron="* * * * *", monitor=True)) as stack:
         yield Whole(stack)

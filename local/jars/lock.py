@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOTS = {
     "kafka": ("org.apache.kafka:kafka_2.13:4.4.0", "org.slf4j:slf4j-simple:2.0.17"),
+    "jmx": ("io.prometheus.jmx:jmx_prometheus_javaagent:1.0.1",),
     "neo4j": ("org.neo4j:neo4j:2026.08.1", "org.neo4j.client:neo4j-browser:5.24.0"),
 }
-"""For each server, the Maven coordinates that pull in everything else it needs."""
+"""For each server, and for what Kafka is watched with, the Maven coordinates that pull in everything else it needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,11 @@ class Jar:
         """This jar as a line of a lock file."""
         tail = f":{self.classifier}" if self.classifier else ""
         return f"{self.group}:{self.artifact}:{self.version}{tail} {self.sha256} {self.size}"
+
+
+def needed(parts: Collection[str], *, monitored: bool) -> list[str]:
+    """The keys of ROOTS that these parts of a stack need; `jmx` tells Prometheus what Kafka does."""
+    return [server for server in ROOTS if server in parts or (server == "jmx" and monitored and "kafka" in parts)]
 
 
 def parse(text: str) -> tuple[Jar, ...]:

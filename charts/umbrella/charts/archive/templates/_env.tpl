@@ -1,0 +1,3 @@
+{{- define "vigia.env.of.archive" -}}
+{{ include "vigia.env.raw" . }}
+{{- end }}

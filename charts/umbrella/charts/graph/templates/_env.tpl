@@ -1,0 +1,3 @@
+{{- define "vigia.env.of.graph" -}}
+{{ include "vigia.env.neo4j" . }}
+{{- end }}

@@ -1,0 +1,3 @@
+{{- define "vigia.env.of.score" -}}
+{{ include "vigia.env.registry" . }}
+{{- end }}

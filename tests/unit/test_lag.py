@@ -1,0 +1,84 @@
+"""How far behind a worker is: counted from what is durable, and told in seconds, too."""
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+from prometheus_client import REGISTRY
+
+from stream import metrics
+from stream.health import BrokerHealth
+
+TOPIC = "declarations.scored"
+
+
+class Handled:
+    """A message that has been handled."""
+
+    def __init__(self, offset: int, age_s: float) -> None:
+        self._offset, self._at = offset, int((time.time() - age_s) * 1000)
+
+    def topic(self) -> str:
+        return TOPIC
+
+    def partition(self) -> int:
+        return 0
+
+    def offset(self) -> int:
+        return self._offset
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, self._at
+
+
+def report(fetched: int, given: int, end: int, queued: int = 0) -> str:
+    """librdkafka's statistics: the next offset to fetch, the one after the last that we were given, and the topic's end."""
+    state = {"app_offset": given, "next_offset": fetched, "ls_offset": end, "fetchq_cnt": queued}
+    return json.dumps({"brokers": {"1": {"state": "UP", "nodeid": 1}}, "topics": {TOPIC: {"partitions": {"0": state}}}})
+
+
+def lag() -> tuple[float, float]:
+    labels = {"topic": TOPIC, "partition": "0"}
+    found = [REGISTRY.get_sample_value(f"vigia_consumer_lag_{unit}", labels) for unit in ("messages", "seconds")]
+    assert found[0] is not None
+    assert found[1] is not None
+    return found[0], found[1]
+
+
+@pytest.fixture
+def broker() -> Iterator[BrokerHealth]:
+    yield BrokerHealth("127.0.0.1:9092")
+    metrics.LAG.clear()
+    metrics.LAG_SECONDS.clear()
+
+
+def test_the_marker_of_a_transaction_at_the_end_of_a_topic_is_nothing_that_waits(broker):
+    broker.handled([Handled(9, age_s=500)])
+    broker.on_statistics(report(fetched=11, given=10, end=11))
+    assert lag() == (0, 0)
+
+
+def test_what_was_fetched_and_is_not_stored_waits_as_what_was_not_fetched_does(broker):
+    broker.on_statistics(report(fetched=5, given=5, end=5))
+    broker.handled([Handled(4, age_s=0)])
+    broker.on_statistics(report(fetched=30, given=20, end=100, queued=10))
+    assert lag()[0] == 95
+
+
+def test_the_oldest_has_waited_since_the_last_that_was_handled(broker):
+    broker.handled([Handled(4, age_s=600)])
+    broker._even[TOPIC, 0] = time.time() - 3_600
+    broker.on_statistics(report(fetched=20, given=20, end=100))
+    messages, seconds = lag()
+    assert messages == 95
+    assert seconds == pytest.approx(600, abs=5)
+
+
+def test_after_a_quiet_hour_the_first_message_has_not_waited_for_an_hour(broker):
+    broker.handled([Handled(4, age_s=3_600)])
+    broker.on_statistics(report(fetched=5, given=5, end=5))
+    broker.on_statistics(report(fetched=5, given=5, end=6))
+    messages, seconds = lag()
+    assert messages == 1
+    assert seconds < 5
