@@ -66,11 +66,11 @@ rules-checked: monitors
 	promtool test rules $(CHART)/rules/tests/*.yml
 	amtool check-config $(CHART)/prometheus/alertmanager.yml
 
-# compose's own library reads the file as `docker compose config` would; its program has no better name than `cmd`.
+# Compose's own library reads the file as `docker compose config` would.
 images-checked: setup chart-tools
 	$(BIN)/hadolint Dockerfile
-	$(TOOL)/cmd docker-compose.yml >/dev/null
-	COMPOSE_PROFILES=trial,tracing $(TOOL)/cmd docker-compose.yml >/dev/null
+	$(TOOL)/compose-go docker-compose.yml >/dev/null
+	COMPOSE_PROFILES=trial,tracing $(TOOL)/compose-go docker-compose.yml >/dev/null
 
 workflows-checked: setup chart-tools
 	$(TOOL)/actionlint

@@ -14,9 +14,9 @@ values-external := --values $(CHART)/tests/values/external.yaml
 SCHEMA_OF = -schema-location '$(SCHEMAS)/{{.NormalizedKubernetesVersion}}/{{.ResourceKind}}{{.KindSuffix}}.json' \
             -schema-location '$(SCHEMAS)/custom/{{.ResourceKind}}-{{.Group}}-{{.ResourceAPIVersion}}.json'
 
-.PHONY: charts chart-tools chart-schemas chart-renderings
+.PHONY: charts chart-tools chart-schemas chart-renderings chart-asked
 
-charts: chart-renderings chart-schemas
+charts: chart-renderings chart-schemas chart-asked
 	$(TOOL)/helm-unittest --strict --file 'tests/*_test.yaml' $(CHART)
 	@for version in 1.37.0 1.30.0; do echo "Kubernetes $$version:" && $(TOOL)/kubeconform -strict -summary -kubernetes-version $$version $(SCHEMA_OF) \
 	  $(RENDERINGS:%=$(RENDERED)/%.yaml) charts/argocd/*.yaml || exit 1; done
@@ -30,11 +30,21 @@ chart-renderings: chart-tools
 
 # Built from their sources at the versions of go.sum; minutes the first time, and then only when they change.
 chart-tools: $(TOOL)/.built
-$(TOOL)/.built: $(TOOLS)/go.mod $(TOOLS)/go.sum
+$(TOOL)/.built: $(TOOLS)/go.mod $(TOOLS)/go.sum $(TOOLS)/compose/go.mod $(TOOLS)/compose/go.sum
 	@command -v go >/dev/null || { echo "The tools that check the chart are built with Go: install it with your system's packages"; exit 1; }
 	@echo "Building helm, helm-unittest, kubeconform, actionlint and compose-go into $(TOOL) (some minutes the first time)"
 	@mkdir -p $(TOOL)
 	@cd $(TOOLS) && go build -trimpath -o bin/ tool
+	@cd $(TOOLS)/compose && go build -trimpath -o ../bin/compose-go github.com/compose-spec/compose-go/v2/cmd
+	@touch $@
+
+# What only Kubernetes' API server knows, such as the rules in definitions: it is built from its sources and asked, with nothing behind it.
+chart-asked: chart-renderings $(TOOL)/.apiserver
+	$(BIN)/python $(TOOLS)/dryrun.py $(TOOL) $(RENDERINGS:%=$(RENDERED)/%.yaml) charts/argocd/*.yaml
+$(TOOL)/.apiserver: $(TOOLS)/apiserver/main.go $(TOOLS)/apiserver/go.mod $(TOOLS)/apiserver/go.sum
+	@echo "Building Kubernetes' API server and etcd into $(TOOL) (five minutes of two cores the first time)"
+	@mkdir -p $(TOOL)
+	@cd $(TOOLS)/apiserver && go build -trimpath -o ../bin/ . go.etcd.io/etcd/server/v3
 	@touch $@
 
 # Kubernetes' own schemas and those of other people's objects; made again when their versions change.

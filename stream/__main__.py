@@ -60,7 +60,7 @@ def build(role: Role) -> WorkerApp:
     health.serve(app, state)
 
     if isinstance(settings, ScoreSettings):
-        source = BatchSource(consumer, channel, limits, app.fail)
+        source = BatchSource(consumer, channel, limits, app.fail, taken=broker.taken)
         registry, cache = MlflowRegistry(RegistrySettings()), BundleCache(settings.vigia_state_dir / "models")
         budget = settings.alert_budget or DEFAULT_BUDGET
         models = [
@@ -80,7 +80,7 @@ def build(role: Role) -> WorkerApp:
         app.service(service)  # type: ignore[arg-type]  # Faust takes instances too
     else:
         sink = sinking.SinkService(role, _sink(settings), consumer, kafka, topics, broker.handled)
-        source = sink.source = BatchSource(consumer, channel, limits, app.fail, sink.positions)
+        source = sink.source = BatchSource(consumer, channel, limits, app.fail, sink.positions, broker.taken)
         state.checks.append(sink.waiting_for)
         sinking.add_agent(app, channel, source, sink)
         app.service(sink)  # type: ignore[arg-type]

@@ -1,5 +1,6 @@
 """Readiness that tells the truth: what a worker is waiting for, in words, and the web pages that say so."""
 
+import contextlib
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -23,8 +24,9 @@ class BrokerHealth:
         self.servers = servers
         self._up = False
         self._told = 0.0
-        self._done: dict[tuple[str, int], tuple[int, float]] = {}
-        self._even: dict[tuple[str, int], float] = {}
+        self._taken: dict[tuple[str, str], int] = {}
+        self._done: dict[tuple[str, str], tuple[int, float]] = {}
+        self._even: dict[tuple[str, str], float] = {}
 
     def on_statistics(self, text: str) -> None:
         """Takes a report: which brokers are up, and how far each partition is behind."""
@@ -33,27 +35,48 @@ class BrokerHealth:
         self._told = time.monotonic()
         for topic, of_topic in report["topics"].items():
             for partition, state in of_topic["partitions"].items():
-                if partition != "-1" and state["app_offset"] >= 0:
-                    self._tell_lag(topic, int(partition), state)
+                if partition == "-1":
+                    continue
+                if state["fetch_state"] == "none":
+                    self._forget(topic, partition)
+                elif state["app_offset"] >= 0:
+                    self._tell_lag(topic, partition, state)
+
+    def taken(self, messages: Iterable[MessageLike]) -> None:
+        """Notes how far has been read: these messages are here, and wait for their turn."""
+        for message in messages:
+            at = (message.topic(), str(message.partition()))
+            self._done.setdefault(at, (message.offset() - 1, 0.0))
+            self._taken[at] = message.offset()
 
     def handled(self, messages: Iterable[MessageLike]) -> None:
         """Notes how far the work is done: these messages' effects are durable."""
-        for message in messages:
-            self._done[message.topic(), message.partition()] = (message.offset() + 1, message.timestamp()[1] / 1000)
+        last = {(message.topic(), message.partition()): message for message in messages}
+        for (topic, partition), message in last.items():
+            self._done[topic, str(partition)] = (message.offset(), message.timestamp()[1] / 1000)
 
-    def _tell_lag(self, topic: str, partition: int, state: Mapping[str, Any]) -> None:
-        """A message waits from when it is on the topic until it is handled. What has been fetched up to the end leaves nothing on
-        the broker, though the end may be further than the last message: a transaction's marker takes an offset, too."""
+    def _forget(self, topic: str, partition: str) -> None:
+        """The partition is somebody else's now, who tells how far it is behind."""
+        for known in (self._taken, self._done, self._even):
+            known.pop((topic, partition), None)
+        for gauge in (metrics.LAG, metrics.LAG_SECONDS):
+            with contextlib.suppress(KeyError):
+                gauge.remove(topic, partition)
+
+    def _tell_lag(self, topic: str, partition: str, state: Mapping[str, Any]) -> None:
+        """A message waits from when it is on the topic until it is handled: on the broker, in librdkafka's queue, or here.
+
+        Offsets are no count of messages, since a transaction's marker takes one, too: what was read is compared with what was handled.
+        """
         at, now = (topic, partition), time.time()
-        done, stamped = self._done.get(at, (state["app_offset"], 0.0))
-        fetched = state["next_offset"] >= state["ls_offset"] and not state["fetchq_cnt"]
-        waiting = (0 if fetched else max(0, state["ls_offset"] - state["app_offset"])) + max(0, state["app_offset"] - done)
+        done, stamped = self._done.get(at, (-1, 0.0))
+        waiting = max(0, state["ls_offset"] - state["app_offset"]) + max(0, self._taken.get(at, done) - done)
         if not waiting:
             self._even[at] = now
-        metrics.LAG.labels(topic, str(partition)).set(waiting)
+        metrics.LAG.labels(topic, partition).set(waiting)
         # The oldest that waits came after the last that was handled, and after the last look at which none waited.
         since = max(stamped, self._even.setdefault(at, now))
-        metrics.LAG_SECONDS.labels(topic, str(partition)).set(max(0.0, now - since) if waiting else 0.0)
+        metrics.LAG_SECONDS.labels(topic, partition).set(max(0.0, now - since) if waiting else 0.0)
 
     def problem(self) -> str | None:
         """Why the broker cannot be counted on, or None."""

@@ -9,6 +9,7 @@ from itertools import islice
 import numpy as np
 
 from adapters.kafka import TopicSettings
+from adapters.tally import Tally
 from adapters.tracing import carried, kept, trace_of
 from stream import metrics
 from stream.decide import MessageLike, Outcome, Outgoing
@@ -25,25 +26,21 @@ def count(messages: Sequence[MessageLike], outcome: Outcome, topics: TopicSettin
         if scores := [verdict.score for verdict in outcome.verdicts if verdict.dataset == dataset]:
             metrics.SCORED.labels(dataset).inc(len(scores))
             metrics.SCORES.observe(np.array(scores), dataset)
-        if ages := _ages([message for message in messages if message.topic() == topic]):
-            traced = {age: trace for age, trace in ages if trace}
-            slowest = max(traced, default=None)
-            exemplar = None if slowest is None else (slowest, traced[slowest])
-            metrics.DECLARATION_SECONDS.observe(np.array([age for age, _ in ages]), dataset, exemplar=exemplar)
+        if of_topic := [message for message in messages if message.topic() == topic]:
+            observe_age(metrics.DECLARATION_SECONDS, of_topic, dataset)
     for (dataset, severity), number in Counter((anomaly.dataset, anomaly.severity) for anomaly in outcome.anomalies).items():
         metrics.ANOMALIES.labels(dataset, severity).inc(number)
     for code, number in Counter(rejected.code for rejected in outcome.rejected).items():
         metrics.REJECTED.labels(code).inc(number)
 
 
-def _ages(messages: Sequence[MessageLike]) -> list[tuple[float, str | None]]:
-    """For each message the seconds since it came, and the trace that it belongs to, if that is kept."""
+def observe_age(tally: Tally, messages: Sequence[MessageLike], *labels: str) -> None:
+    """Counts the seconds since each message came to its topic; the slowest whose trace is kept is the exemplar."""
     now = time.time()
-    found = []
-    for message in messages:
-        headers = carried(message.headers())
-        found.append((max(0.0, now - message.timestamp()[1] / 1000), trace_of(headers) if kept(headers) else None))
-    return found
+    stamps = np.array([message.timestamp()[1] for message in messages], dtype=np.float64)
+    headers = ((message, carried(message.headers())) for message in messages)
+    traced = [(max(0.0, now - message.timestamp()[1] / 1000), str(trace_of(found))) for message, found in headers if kept(found)]
+    tally.observe(np.maximum(now - stamps[stamps > 0] / 1000, 0.0), *labels, exemplar=max(traced, default=None))
 
 
 def log_what_stands_out(outcome: Outcome, topics: TopicSettings) -> None:

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
 import msgspec
-import numpy as np
 import stamina
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from faust.types import ChannelT, StreamT
@@ -17,7 +16,7 @@ from mode import Service
 from adapters.kafka import KafkaSettings, TopicSettings, ensure_topics
 from core.errors import ConfigurationError, Unavailable
 from schemas.events import FeedbackRecord, FeedbackV1, ScoredRecord, ScoredV1
-from stream import metrics, tracing
+from stream import metrics, report, tracing
 from stream.app import WorkerApp
 from stream.source import Batch, BatchSource, Handled
 
@@ -131,9 +130,7 @@ class SinkService(Service):
         metrics.BATCH_MESSAGES.labels(self.name).observe(len(batch.messages))
 
     def _report(self, batch: Batch, began: float) -> None:
-        now = time.time()
-        ages = np.array([now - message.timestamp()[1] / 1000 for message in batch.messages])
-        metrics.VERDICT_SECONDS.observe(np.maximum(ages, 0.0), self.name)
+        report.observe_age(metrics.VERDICT_SECONDS, batch.messages, self.name)
         tracing.applied(self.name, batch.messages, began)
 
     def _tried(self, call, *arguments) -> None:  # type: ignore[no-untyped-def]  # any of the sink's methods

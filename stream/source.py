@@ -29,7 +29,7 @@ Positions = Callable[[Sequence[TopicPartition]], Sequence[TopicPartition]]
 """Where reading starts in each partition: a function of the store that keeps the offsets."""
 
 Handled = Callable[[Sequence[MessageLike]], None]
-"""Is told which messages' effects are durable."""
+"""Is told how far something has got: which messages' effects are durable, or which were read."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class BatchSource(Service):
     """Polls a consumer off the event loop and puts batches on the channel, one ahead of the agent.
 
     `fail` is told what ended the polling. `positions` is asked on assignment and
-    after a rewind; without one, the consumer group's committed offsets hold.
+    after a rewind; without one, the consumer group's committed offsets hold. `taken` is told what was read.
     """
 
     def __init__(
@@ -78,6 +78,7 @@ class BatchSource(Service):
         limits: Limits,
         fail: Callable[[Exception], None],
         positions: Positions | None = None,
+        taken: Handled = lambda _: None,
     ) -> None:
         super().__init__()
         self.channel = channel
@@ -86,6 +87,7 @@ class BatchSource(Service):
         self._limits = limits
         self._fail = fail
         self._positions = positions
+        self._taken = taken
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="kafka-poll")
         self._collected: list[MessageLike] = []
         self._idle = threading.Condition()
@@ -195,6 +197,7 @@ class BatchSource(Service):
                 raise KafkaException(fault)
             else:
                 self.log.warning("Kafka: %s", fault.str())
+        self._taken(usable)
         return usable
 
     def _wait_paused(self) -> None:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from tests.prometheus import Prometheus, dashboards, filled
 
-ROW_INCHES, WIDTH_INCHES, COLUMNS = 0.42, 22, 24
+ROW_INCHES, WIDTH_INCHES, COLUMNS = 0.32, 18, 24
 
 
 def draw(prometheus: Prometheus, since: float, until: float, into: Path) -> None:
@@ -35,15 +35,16 @@ def draw(prometheus: Prometheus, since: float, until: float, into: Path) -> None
             axes = figure.add_axes(box)
             axes.set_title("\n".join(textwrap.wrap(panel["title"], place["w"] * 5)), loc="left", fontsize=8, weight="bold")
             _fill(axes, panel, [(target, prometheus.over(filled(target["expr"]), since, until)) for target in panel["targets"]])
-        figure.savefig(into / f"{name}.png", dpi=70)
+        figure.savefig(into / f"{name}.png", dpi=75)
 
 
 def _fill(axes: Axes, panel: dict[str, Any], found: list[tuple[dict[str, Any], list[dict[str, Any]]]]) -> None:
     if not any(series for _, series in found):
         _words(axes, "sin datos", 12)
     elif panel["type"] in ("stat", "table", "bargauge"):
-        lines = [f"{_legend(target, each)}  {float(each['values'][-1][1]):.4g}" for target, series in found for each in series]
-        _words(axes, "\n".join(lines[:12]), 11 if panel["type"] == "stat" else 7)
+        told = _labels if panel["type"] == "table" else _legend
+        lines = [f"{told(target, each)}  {float(each['values'][-1][1]):.4g}" for target, series in found for each in series]
+        _words(axes, "\n".join(lines[:12]), 13 if panel["type"] == "stat" else 7)
     elif panel["type"] == "heatmap":
         _heat(axes, found[0][1])
     else:
@@ -55,7 +56,7 @@ def _fill(axes: Axes, panel: dict[str, Any], found: list[tuple[dict[str, Any], l
         axes.tick_params(labelsize=6)
         axes.grid(alpha=0.3)
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
-        axes.legend(fontsize=5, loc="upper left", ncols=2, framealpha=0.6)
+        axes.legend(fontsize=6, loc="upper left", ncols=2, framealpha=0.6)
 
 
 def _words(axes: Axes, text: str, size: int) -> None:
@@ -77,4 +78,8 @@ def _legend(target: dict[str, Any], series: dict[str, Any]) -> str:
     text = target.get("legendFormat") or ""
     for name, value in series["metric"].items():
         text = text.replace(f"{{{{{name}}}}}", value)
-    return text if text and text != "__auto" else " ".join(str(value) for name, value in series["metric"].items() if name != "__name__")
+    return text if text and text != "__auto" else _labels(target, series)
+
+
+def _labels(_: dict[str, Any], series: dict[str, Any]) -> str:
+    return " · ".join(value for name, value in series["metric"].items() if name != "__name__")

@@ -72,6 +72,11 @@ class Prometheus:
         alerts = self._ask("alerts")["alerts"]
         return {(each["labels"]["alertname"], each["labels"].get("service", "")) for each in alerts if each["state"] == "firing"}
 
+    def now(self, expression: str) -> list[dict[str, Any]]:
+        """The series of an expression as they are."""
+        found: list[dict[str, Any]] = self._ask("query", query=expression)["result"]
+        return found
+
     def over(self, expression: str, since: float, until: float, step: float = 15) -> list[dict[str, Any]]:
         """The series of an expression over a time; raises where it is not one."""
         answer = self._client.get("/api/v1/query_range", params={"query": expression, "start": since, "end": until, "step": step})
@@ -81,5 +86,5 @@ class Prometheus:
         found: list[dict[str, Any]] = told["data"]["result"]
         return found
 
-    def _ask(self, what: str) -> Any:
-        return self._client.get(f"/api/v1/{what}").raise_for_status().json()["data"]
+    def _ask(self, what: str, **parameters: str) -> Any:
+        return self._client.get(f"/api/v1/{what}", params=parameters).raise_for_status().json()["data"]

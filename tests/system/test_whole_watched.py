@@ -63,6 +63,13 @@ def missing(prometheus: Prometheus) -> dict[str, str]:
     return {service: found.get(service, "no target") for service in SCRAPED if found.get(service) != "up"}
 
 
+def waiting(prometheus: Prometheus) -> dict[str, float]:
+    """By service, how many messages it says are not handled yet."""
+    found = {each["metric"]["service"]: float(each["value"][1]) for each in prometheus.now("vigia:lag_messages:sum")}
+    assert found.keys() == {"score", "graph", "archive"}
+    return {service: count for service, count in found.items() if count}
+
+
 @pytest.fixture
 def stopped_archive(whole: Whole) -> Iterator[None]:
     """The archive's process is held, as a hang or a lost machine would; it goes on afterwards."""
@@ -110,6 +117,7 @@ def test_a_worker_that_is_stopped_fires_its_alert_and_no_other_and_it_ends_when_
 def test_every_query_of_every_dashboard_and_rule_finds_something(prometheus: Prometheus, began: float) -> None:
     over = ("VigiaServiceDown", "archive")
     until(lambda: over not in prometheus.firing(), lambda: f"{prometheus.firing()} still fire", patience=120)
+    until(lambda: not waiting(prometheus), lambda: f"{waiting(prometheus)} wait, and nothing comes")
     now = time.time()
     empty = [asked for asked in asked_by_panels() if not prometheus.over(filled(asked.expression), began, now)]
     assert not empty, json.dumps([[each.dashboard, each.panel, each.expression] for each in empty], ensure_ascii=False, indent=1)

@@ -13,10 +13,10 @@ from stream.health import BrokerHealth
 TOPIC = "declarations.scored"
 
 
-class Handled:
-    """A message that has been handled."""
+class At:
+    """A message with its place and its age."""
 
-    def __init__(self, offset: int, age_s: float) -> None:
+    def __init__(self, offset: int, age_s: float = 0) -> None:
         self._offset, self._at = offset, int((time.time() - age_s) * 1000)
 
     def topic(self) -> str:
@@ -32,9 +32,9 @@ class Handled:
         return 1, self._at
 
 
-def report(fetched: int, given: int, end: int, queued: int = 0) -> str:
-    """librdkafka's statistics: the next offset to fetch, the one after the last that we were given, and the topic's end."""
-    state = {"app_offset": given, "next_offset": fetched, "ls_offset": end, "fetchq_cnt": queued}
+def report(given: int, end: int, fetching: str = "active") -> str:
+    """librdkafka's statistics: the offset after the last that we were given, markers included, and the topic's end."""
+    state = {"app_offset": given, "ls_offset": end, "fetch_state": fetching}
     return json.dumps({"brokers": {"1": {"state": "UP", "nodeid": 1}}, "topics": {TOPIC: {"partitions": {"0": state}}}})
 
 
@@ -54,31 +54,48 @@ def broker() -> Iterator[BrokerHealth]:
 
 
 def test_the_marker_of_a_transaction_at_the_end_of_a_topic_is_nothing_that_waits(broker):
-    broker.handled([Handled(9, age_s=500)])
-    broker.on_statistics(report(fetched=11, given=10, end=11))
+    broker.taken([At(8), At(9)])
+    broker.handled([At(9, age_s=500)])
+    broker.on_statistics(report(given=11, end=11))
     assert lag() == (0, 0)
 
 
-def test_what_was_fetched_and_is_not_stored_waits_as_what_was_not_fetched_does(broker):
-    broker.on_statistics(report(fetched=5, given=5, end=5))
-    broker.handled([Handled(4, age_s=0)])
-    broker.on_statistics(report(fetched=30, given=20, end=100, queued=10))
+def test_what_was_read_and_is_not_handled_waits_as_what_was_not_read_does(broker):
+    broker.on_statistics(report(given=5, end=5))
+    broker.taken([At(offset) for offset in range(5, 20)])
+    broker.on_statistics(report(given=20, end=100))
     assert lag()[0] == 95
+    broker.handled([At(14)])
+    broker.on_statistics(report(given=20, end=100))
+    assert lag()[0] == 85
 
 
 def test_the_oldest_has_waited_since_the_last_that_was_handled(broker):
-    broker.handled([Handled(4, age_s=600)])
-    broker._even[TOPIC, 0] = time.time() - 3_600
-    broker.on_statistics(report(fetched=20, given=20, end=100))
+    broker.taken([At(4)])
+    broker.handled([At(4, age_s=600)])
+    broker._even[TOPIC, "0"] = time.time() - 3_600
+    broker.on_statistics(report(given=5, end=100))
     messages, seconds = lag()
     assert messages == 95
     assert seconds == pytest.approx(600, abs=5)
 
 
 def test_after_a_quiet_hour_the_first_message_has_not_waited_for_an_hour(broker):
-    broker.handled([Handled(4, age_s=3_600)])
-    broker.on_statistics(report(fetched=5, given=5, end=5))
-    broker.on_statistics(report(fetched=5, given=5, end=6))
+    broker.taken([At(4)])
+    broker.handled([At(4, age_s=3_600)])
+    broker.on_statistics(report(given=5, end=5))
+    broker.on_statistics(report(given=5, end=6))
     messages, seconds = lag()
     assert messages == 1
     assert seconds < 5
+
+
+def test_a_partition_that_went_elsewhere_is_told_by_whoever_has_it_and_begins_anew_when_it_comes_back(broker):
+    broker.taken([At(4), At(49)])
+    broker.handled([At(4)])
+    broker.on_statistics(report(given=50, end=50))
+    assert lag()[0] == 45
+    broker.on_statistics(report(given=50, end=90, fetching="none"))
+    assert REGISTRY.get_sample_value("vigia_consumer_lag_messages", {"topic": TOPIC, "partition": "0"}) is None
+    broker.on_statistics(report(given=90, end=90))
+    assert lag() == (0, 0)
