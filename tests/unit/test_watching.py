@@ -102,6 +102,9 @@ def panels(dashboard: dict[str, Any]) -> list[dict[str, Any]]:
 def expressions() -> list[tuple[str, str]]:
     """Every query, with where it stands."""
     found = [(rule.get("alert") or rule["record"], rule["expr"]) for rule in rules()]
+    for path in sorted(RUNBOOKS.glob("*.md")):
+        blocks = re.findall(r"```promql\n(.*?)```", path.read_text("utf-8"), re.DOTALL)
+        found += [(f"runbook {path.stem}", line) for block in blocks for line in block.splitlines() if line]
     for path in DASHBOARDS:
         dashboard = json.loads(path.read_text("utf-8"))
         found += [(f"{path.stem}: {panel['title']}", target["expr"]) for panel in panels(dashboard) for target in panel["targets"]]
