@@ -24,7 +24,7 @@ PART_DISK_MB = 300
 HIGHEST_PORT = 65_535
 
 PORTS_OF = {
-    "kafka": ("kafka_port", "kafka_controller_port"),
+    "kafka": ("kafka_port", "kafka_controller_port", "kafka_metrics_port"),
     "prometheus": ("prometheus_port",),
     "alertmanager": ("alertmanager_port",),
     "neo4j": ("neo4j_bolt_port", "neo4j_http_port"),
