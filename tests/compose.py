@@ -4,6 +4,7 @@ has and nothing more, with its variables. Only where things are is changed: name
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -197,5 +198,5 @@ def left_running_by(composed: Composed) -> Iterator[None]:
     finally:
         for process in composed.running.values():
             if process.poll() is None:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)  # of which it is the leader: Prefect's server has a child
                 process.wait(30)
