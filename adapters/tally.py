@@ -18,8 +18,7 @@ class Tally(Collector):
     def __init__(
         self, name: str, text: str, labels: Sequence[str], buckets: Sequence[float], registry: CollectorRegistry = REGISTRY
     ) -> None:
-        self.name = name
-        self._text, self._labels, self._bounds = text, tuple(labels), np.asarray(buckets, dtype=np.float64)
+        self._name, self._text, self._labels, self._bounds = name, text, tuple(labels), np.asarray(buckets, dtype=np.float64)
         self._counts: dict[tuple[str, ...], NDArray[np.int64]] = {}
         self._sums: dict[tuple[str, ...], float] = {}
         self._exemplars: dict[tuple[str, ...], dict[int, Exemplar]] = {}
@@ -57,4 +56,4 @@ class Tally(Collector):
         yield family
 
     def _family(self) -> HistogramMetricFamily:
-        return HistogramMetricFamily(self.name, self._text, labels=self._labels)
+        return HistogramMetricFamily(self._name, self._text, labels=self._labels)
