@@ -23,7 +23,7 @@ from adapters.exposition import exposed, tell_build
 from adapters.telemetry import configure_logging, log_faults
 from core.errors import REFUSED
 from schemas import datasets
-from simulator.faults import Faults
+from simulator.faults import FAILURES, Faults
 from simulator.generate import PER_DAY
 from simulator.shelf import BadCursor, Page, Shelf
 
@@ -31,6 +31,8 @@ MAX_LIMIT = 10_000
 """How many rows a page has at most."""
 
 REQUESTS = Counter("vigia_source_requests_total", "Pages asked for, by what came of it", ["result"])
+for _result in ("whole", *FAILURES):
+    REQUESTS.labels(_result)  # a page that nobody asked for yet counts as none, not as unknown
 
 Share = Annotated[float, Field(ge=0, le=1)]
 

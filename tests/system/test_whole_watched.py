@@ -22,10 +22,9 @@ SCRAPE_SECONDS = 15
 
 UNHEARD_OF = {
     'vigia_api_requests_total{route!~"/livez|/readyz|/metrics",status=~"5.."}': "a sound stack answers no request with an error",
-    "vigia:api_errors:rate5m": "the same",
     'vigia:service_down{service=~"flows|prefect"}': "neither of them is stopped here",
 }
-"""What rules look at and a stack with one stopped worker does not have; the rules' own tests do."""
+"""What rules look at and a stack with one stopped worker need not have; the rules' own tests do."""
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +123,6 @@ def test_every_query_of_every_dashboard_and_rule_finds_something(prometheus: Pro
     selectors = {found for rule in rules() for found in SELECTOR.findall(filled(rule["expr"]))}
     assert len(selectors) > 40
     unknown = {selector for selector in selectors if not prometheus.over(selector, began, now)}
-    assert unknown == UNHEARD_OF.keys()
+    assert unknown <= UNHEARD_OF.keys()  # earlier tests may have had errors
     if pictures := os.environ.get("SCREENSHOTS"):
         draw(prometheus, began, now, Path(pictures))
