@@ -3,7 +3,9 @@
 import contextlib
 import json
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from faust import App
@@ -17,6 +19,37 @@ STALE_SECONDS = 15.0
 """Librdkafka reports every two seconds while it is polled; without a report for so long, nothing polls it."""
 
 
+@dataclass(slots=True)
+class Progress:
+    """How far the work on a partition has got: offsets, and seconds since 1970. None: not yet."""
+
+    looked: float
+    """When the partition was first looked at."""
+    taken: int | None = None
+    """The last message that was read."""
+    done: int | None = None
+    """The last message that was handled, or the one before the first that was read."""
+    since: float | None = None
+    """When the last message that was handled came to its topic, or else the first that was read."""
+    even: float | None = None
+    """When none was waiting."""
+
+    def behind(self, given: int, end: int, now: float) -> tuple[int, float]:
+        """How many messages wait and for how long the oldest does: on the broker, in librdkafka's queue, or here.
+
+        Offsets are no count of messages, since a transaction's marker takes one, too: what was read is compared with what was handled.
+        """
+        waiting = max(0, end - given)
+        if self.taken is not None and self.done is not None:
+            waiting += max(0, self.taken - self.done)
+        if not waiting:
+            self.even = now
+            return 0, 0.0
+        # The oldest that waits came after the last that was handled, and after the last look at which none waited.
+        known = [at for at in (self.since, self.even) if at is not None]
+        return waiting, max(0.0, now - max(known, default=self.looked))
+
+
 class BrokerHealth:
     """What librdkafka's own statistics say about the connection; `on_statistics` is its `stats_cb`."""
 
@@ -24,9 +57,7 @@ class BrokerHealth:
         self.servers = servers
         self._up = False
         self._told = 0.0
-        self._taken: dict[tuple[str, str], int] = {}
-        self._done: dict[tuple[str, str], tuple[int, float]] = {}
-        self._even: dict[tuple[str, str], float] = {}
+        self._progress: defaultdict[tuple[str, int], Progress] = defaultdict(lambda: Progress(time.time()))
 
     def on_statistics(self, text: str) -> None:
         """Takes a report: which brokers are up, and how far each partition is behind."""
@@ -38,51 +69,52 @@ class BrokerHealth:
                 if partition == "-1":
                     continue
                 if state["fetch_state"] == "none":
-                    self._forget(topic, partition)
-                elif state["app_offset"] >= 0:
-                    self._tell_lag(topic, partition, state)
+                    self._forget(topic, int(partition))
+                else:
+                    self._tell_lag(topic, int(partition), state)
 
     def taken(self, messages: Iterable[MessageLike]) -> None:
         """Notes how far has been read: these messages are here, and wait for their turn."""
         for message in messages:
-            at = (message.topic(), str(message.partition()))
-            self._done.setdefault(at, (message.offset() - 1, 0.0))
-            self._taken[at] = message.offset()
+            progress = self._progress[message.topic(), message.partition()]
+            progress.taken = message.offset()
+            if progress.done is None:
+                progress.done, progress.since = message.offset() - 1, _came(message)
 
     def handled(self, messages: Iterable[MessageLike]) -> None:
         """Notes how far the work is done: these messages' effects are durable."""
         last = {(message.topic(), message.partition()): message for message in messages}
-        for (topic, partition), message in last.items():
-            self._done[topic, str(partition)] = (message.offset(), message.timestamp()[1] / 1000)
+        for at, message in last.items():
+            self._progress[at].done, self._progress[at].since = message.offset(), _came(message)
 
-    def _forget(self, topic: str, partition: str) -> None:
+    def _forget(self, topic: str, partition: int) -> None:
         """The partition is somebody else's now, who tells how far it is behind."""
-        for known in (self._taken, self._done, self._even):
-            known.pop((topic, partition), None)
+        self._progress.pop((topic, partition), None)
         for gauge in (metrics.LAG, metrics.LAG_SECONDS):
             with contextlib.suppress(KeyError):
                 gauge.remove(topic, partition)
 
-    def _tell_lag(self, topic: str, partition: str, state: Mapping[str, Any]) -> None:
-        """A message waits from when it is on the topic until it is handled: on the broker, in librdkafka's queue, or here.
-
-        Offsets are no count of messages, since a transaction's marker takes one, too: what was read is compared with what was handled.
-        """
-        at, now = (topic, partition), time.time()
-        done, stamped = self._done.get(at, (-1, 0.0))
-        waiting = max(0, state["ls_offset"] - state["app_offset"]) + max(0, self._taken.get(at, done) - done)
-        if not waiting:
-            self._even[at] = now
-        metrics.LAG.labels(topic, partition).set(waiting)
-        # The oldest that waits came after the last that was handled, and after the last look at which none waited.
-        since = max(stamped, self._even.setdefault(at, now))
-        metrics.LAG_SECONDS.labels(topic, partition).set(max(0.0, now - since) if waiting else 0.0)
+    def _tell_lag(self, topic: str, partition: int, state: Mapping[str, int]) -> None:
+        """The end is the high watermark: what an open transaction holds back waits, too. Before the first message that we are given,
+        the next to be fetched tells where we are."""
+        given = state["app_offset"] if state["app_offset"] >= 0 else state["next_offset"]
+        if given < 0 or state["hi_offset"] < 0:
+            return
+        messages, seconds = self._progress[topic, partition].behind(given, state["hi_offset"], time.time())
+        metrics.LAG.labels(topic, partition).set(messages)
+        metrics.LAG_SECONDS.labels(topic, partition).set(seconds)
 
     def problem(self) -> str | None:
         """Why the broker cannot be counted on, or None."""
         if self._up and time.monotonic() - self._told < STALE_SECONDS:
             return None
         return f"no connection to Kafka at {self.servers}"
+
+
+def _came(message: MessageLike) -> float | None:
+    """When a message came to its topic; None where its producer did not say."""
+    milliseconds = message.timestamp()[1]
+    return milliseconds / 1000 if milliseconds > 0 else None
 
 
 class Health:

@@ -32,9 +32,9 @@ class At:
         return 1, self._at
 
 
-def report(given: int, end: int, fetching: str = "active") -> str:
+def report(given: int, end: int, fetching: str = "active", fetched: int = 0) -> str:
     """librdkafka's statistics: the offset after the last that we were given, markers included, and the topic's end."""
-    state = {"app_offset": given, "ls_offset": end, "fetch_state": fetching}
+    state = {"app_offset": given, "next_offset": max(given, fetched), "hi_offset": end, "fetch_state": fetching}
     return json.dumps({"brokers": {"1": {"state": "UP", "nodeid": 1}}, "topics": {TOPIC: {"partitions": {"0": state}}}})
 
 
@@ -73,11 +73,27 @@ def test_what_was_read_and_is_not_handled_waits_as_what_was_not_read_does(broker
 def test_the_oldest_has_waited_since_the_last_that_was_handled(broker):
     broker.taken([At(4)])
     broker.handled([At(4, age_s=600)])
-    broker._even[TOPIC, "0"] = time.time() - 3_600
     broker.on_statistics(report(given=5, end=100))
     messages, seconds = lag()
     assert messages == 95
     assert seconds == pytest.approx(600, abs=5)
+
+
+def test_a_worker_that_was_away_tells_how_old_its_backlog_is(broker):
+    broker.on_statistics(report(given=-1001, end=100))
+    assert lag() == (100, pytest.approx(0, abs=5))
+    broker.taken([At(0, age_s=7_200), At(1, age_s=7_100)])
+    broker.on_statistics(report(given=2, end=100))
+    assert lag() == (100, pytest.approx(7_200, abs=5))
+    broker.handled([At(0, age_s=7_200), At(1, age_s=7_100)])
+    broker.on_statistics(report(given=2, end=100))
+    assert lag() == (98, pytest.approx(7_100, abs=5))
+
+
+def test_messages_without_a_time_have_waited_since_they_were_first_looked_at(broker):
+    broker.taken([At(0, age_s=time.time())])
+    broker.on_statistics(report(given=1, end=1))
+    assert lag() == (1, pytest.approx(0, abs=5))
 
 
 def test_after_a_quiet_hour_the_first_message_has_not_waited_for_an_hour(broker):
