@@ -4,7 +4,9 @@ what they recorded, in Prefect and in the two databases."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import httpx
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -19,15 +21,18 @@ log = logging.getLogger(__name__)
 FLOWS = ("ingest", "retrain", "watch", "promote", "rollback")
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 UNDER_WAY = ("PENDING", "RUNNING")
-PATIENCE_S = 5.0
+SOURCES = ("prefect", "raw", "metadata")
+WITHIN_S = 6.0
+"""How long a scrape may take: Prometheus gives up after ten seconds, and would then know nothing of the process."""
 
 
 class FlowCollector(Collector):
-    """Asks when it is asked. What cannot be reached is left out, and `vigia_flows_source_up` says so."""
+    """Asks when it is asked, all at once. What cannot be reached in time is left out, and `vigia_flows_source_up` says so."""
 
     def __init__(self, settings: FlowSettings, prefect_api_url: str) -> None:
         self._settings = settings
-        self._prefect = httpx.Client(base_url=prefect_api_url.rstrip("/"), timeout=PATIENCE_S)
+        self._prefect = httpx.Client(base_url=prefect_api_url.rstrip("/"))
+        self._readers = {source: ThreadPoolExecutor(1, thread_name_prefix=f"metrics-{source}") for source in SOURCES}
 
     def describe(self) -> list[Metric]:
         """Nothing in advance: registering must not read a database."""
@@ -36,24 +41,28 @@ class FlowCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """The metrics of one scrape."""
         up = GaugeMetricFamily("vigia_flows_source_up", "1 when what the flows' metrics come from could be read", labels=["source"])
-        for name, read in (("prefect", self._runs), ("raw", self._ingest), ("metadata", self._metadata)):
-            found, reached = _reached(read)
-            up.add_metric([name], reached)
+        deadline = time.monotonic() + WITHIN_S
+        reads = (lambda: self._runs(deadline), self._ingest, self._metadata)
+        reading = {source: self._readers[source].submit(list, read()) for source, read in zip(SOURCES, reads, strict=True)}
+        for source, metrics in reading.items():
+            found, reached = _reached(source, metrics, deadline)
+            up.add_metric([source], reached)
             yield from found
         yield up
 
-    def _runs(self) -> Iterator[Metric]:
+    def _runs(self, deadline: float) -> Iterator[Metric]:
         ended = CounterMetricFamily("vigia_flow_runs", "Flow runs that have ended, by flow and state", labels=["flow", "state"])
         active = GaugeMetricFamily("vigia_flow_runs_active", "Flow runs under way", labels=["flow"])
         for flow in FLOWS:
             for state in ENDED:
-                ended.add_metric([flow, state.lower()], self._count(flow, [state]))
-            active.add_metric([flow], self._count(flow, list(UNDER_WAY)))
+                ended.add_metric([flow, state.lower()], self._count(flow, [state], deadline))
+            active.add_metric([flow], self._count(flow, list(UNDER_WAY), deadline))
         yield from (ended, active)
 
-    def _count(self, flow: str, states: list[str]) -> int:
+    def _count(self, flow: str, states: list[str], deadline: float) -> int:
+        left = max(0.1, deadline - time.monotonic())
         body = {"flows": {"name": {"any_": [flow]}}, "flow_runs": {"state": {"type": {"any_": states}}}}
-        return int(self._prefect.post("/flow_runs/count", json=body).raise_for_status().json())
+        return int(self._prefect.post("/flow_runs/count", json=body, timeout=left).raise_for_status().json())
 
     def _ingest(self) -> Iterator[Metric]:
         rows = CounterMetricFamily("vigia_ingested_rows", "Rows that a source's pages brought", labels=["source", "dataset", "result"])
@@ -91,9 +100,12 @@ class FlowCollector(Collector):
         yield from (rows, fit, taken, passed, measures, drifted, signals, looked)
 
 
-def _reached(read: Callable[[], Iterator[Metric]]) -> tuple[list[Metric], int]:
+def _reached(source: str, metrics: Future[list[Metric]], deadline: float) -> tuple[list[Metric], int]:
     try:
-        return list(read()), 1
+        return metrics.result(max(0.0, deadline - time.monotonic())), 1
+    except TimeoutError:
+        metrics.cancel()
+        log.warning("the flows' metrics are incomplete: %s did not tell all within %g s", source, WITHIN_S)
     except (Unavailable, httpx.HTTPError) as error:
-        log.warning("the flows' metrics are incomplete: %s", error)
-        return [], 0
+        log.warning("the flows' metrics are incomplete: %s: %s", source, error)
+    return [], 0

@@ -2,9 +2,12 @@
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import boto3
@@ -198,6 +201,27 @@ def test_metrics_that_cannot_be_read_are_left_out_and_said_to_be(here: Flows, fi
     assert found['vigia_flows_source_up{source="prefect"}'] == 0
     assert found['vigia_flows_source_up{source="raw"}'] == 1
     assert not any(name.startswith("vigia_flow_runs") for name in found)
+
+
+def test_metrics_come_before_prometheus_gives_up_even_where_prefect_is_slow(here: Flows, first: State) -> None:
+    class Slow(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            time.sleep(0.5)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"1")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        began = time.monotonic()
+        found = scraped(FlowCollector(settings(), f"http://127.0.0.1:{server.server_port}/api"))
+        took = time.monotonic() - began
+        server.shutdown()
+    assert took < 10, "Prometheus' scrape_timeout"
+    assert [found[f'vigia_flows_source_up{{source="{each}"}}'] for each in ("prefect", "raw", "metadata")] == [0, 1, 1]
 
 
 def scraped(collector: FlowCollector) -> dict[str, float]:
