@@ -30,6 +30,9 @@ CARRIED = ("traceparent", "tracestate")
 FLUSH_MS = 2_000
 """How long a process that ends waits for the collector."""
 
+QUEUE = 16_384
+"""Spans that may wait for the collector: a worker ends those of a whole batch at once."""
+
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]([0-9a-f])")
 _W3C = TraceContextTextMapPropagator()
 
@@ -38,17 +41,18 @@ Attributes = Mapping[str, AttributeValue]
 
 
 def configure_tracing(service: str) -> None:
-    """Sends this process' spans to the collector at OTEL_EXPORTER_OTLP_ENDPOINT; without one, none are made."""
+    """Names the trace in the log's lines, and sends this process' spans to the collector at OTEL_EXPORTER_OTLP_ENDPOINT; without one,
+    none are made."""
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_name_the_trace)
     if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
         return
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
     about = {"service.name": service, "service.namespace": NAMESPACE, "service.version": version("vigia")}
     provider = TracerProvider(resource=Resource.create(about))
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(), max_queue_size=QUEUE))
     trace.set_tracer_provider(provider)
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(_name_the_trace)
 
 
 def flush() -> None:
@@ -109,12 +113,15 @@ def publication(topic: str) -> dict[str, str | bytes | None]:
 @contextmanager
 def serving(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[Span | None]:
     """The span of a request with these headers, which goes on with the caller's trace or begins one; None where that is not kept."""
-    if not isinstance(trace.get_tracer_provider(), TracerProvider):
-        yield None
-        return
     found = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers if name.decode("latin-1") in CARRIED}
-    with _tracer().start_as_current_span("request", _W3C.extract(found), SpanKind.SERVER) as span:
-        yield span if span.is_recording() else None
+    if isinstance(trace.get_tracer_provider(), TracerProvider):
+        with _tracer().start_as_current_span("request", _W3C.extract(found), SpanKind.SERVER) as span:
+            yield span if span.is_recording() else None
+    elif found:  # for the log
+        with trace.use_span(trace.get_current_span(_W3C.extract(found))):
+            yield None
+    else:
+        yield None
 
 
 def id_of(span: Span) -> str:

@@ -60,7 +60,8 @@ def carry(message: MessageLike) -> Headers:
 
 
 class Watch(NamedTuple):
-    """How others see what is going on: the headers by which a trace goes on, and a clock around each explanation of a dataset."""
+    """How others see what is going on: the headers by which a message's trace goes on, asked for each message, and a clock around each
+    explanation of a dataset."""
 
     trace: Callable[[MessageLike], Headers] = carry
     explaining: Callable[[str], AbstractContextManager[object]] = nullcontext
@@ -84,6 +85,7 @@ def decide(
                 continue
             parsed = lane.parser.parse(message.value())
             if isinstance(parsed, Rejected):
+                watch.trace(message)  # it ends here: a dead letter keeps the headers that the message came with
                 outcome.rejected.append(parsed)
                 outcome.outgoing.append(dead_letter(message, parsed, topics.dead_letter))
             else:

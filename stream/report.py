@@ -10,9 +10,9 @@ import numpy as np
 
 from adapters.kafka import TopicSettings
 from adapters.tally import Tally
-from adapters.tracing import carried, kept, trace_of
+from adapters.tracing import Headers, carried, kept, trace_of
 from stream import metrics
-from stream.decide import MessageLike, Outcome, Outgoing
+from stream.decide import MessageLike, Outcome
 
 log = logging.getLogger(__name__)
 
@@ -48,17 +48,18 @@ def log_what_stands_out(outcome: Outcome, topics: TopicSettings) -> None:
     alerts = [sent for sent in outcome.outgoing if sent.topic == topics.anomalies]
     for sent, alert in islice(zip(alerts, outcome.anomalies, strict=True), LINES):
         found = {"declaration_id": alert.declaration_id, "event_id": alert.event_id, "dataset": alert.dataset}
-        log.info("alert, %s, score %.2f", alert.severity, alert.score, extra={**found, **_traced(sent)})
+        log.info("alert, %s, score %.2f", alert.severity, alert.score, extra={**found, **traced(sent.headers)})
     letters = [sent for sent in outcome.outgoing if sent.topic == topics.dead_letter]
     for sent, why in islice(zip(letters, outcome.rejected, strict=True), LINES):
         reason = dict(sent.headers)
         at = "/".join(str(reason[f"__connect.errors.{part}"]) for part in ("topic", "partition", "offset"))
-        log.warning("dead letter, %s: %s", why.code, why.message, extra={"source": at, "code": why.code, **_traced(sent)})
+        log.warning("dead letter, %s: %s", why.code, why.message, extra={"source": at, "code": why.code, **traced(sent.headers)})
     for what, number in (("alerts", len(alerts)), ("dead letters", len(letters))):
         if number > LINES:
             log.warning("%d more %s in this batch", number - LINES, what)
 
 
-def _traced(sent: Outgoing) -> dict[str, str]:
-    trace_id = trace_of(carried(sent.headers))
+def traced(headers: Headers | None) -> dict[str, str]:
+    """What a line about a message with these headers says of its trace."""
+    trace_id = trace_of(carried(headers))
     return {"trace_id": trace_id} if trace_id else {}

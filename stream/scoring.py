@@ -16,6 +16,7 @@ from adapters import metrics as of_models
 from adapters.kafka import KafkaSettings, TopicSettings, ensure_topics
 from adapters.serving import ServedModel
 from core.errors import Unavailable
+from schemas.checks import Code
 from schemas.declaration import Parser
 from schemas.events import Severity
 from stream import metrics, report
@@ -62,12 +63,14 @@ class ScoringService(Service):
         self._handled = handled
         self._judges = ThreadPoolExecutor(max_workers=JUDGES, thread_name_prefix="judge")
         self._slots = asyncio.Semaphore(JUDGES)
-        self._judged: asyncio.Queue[tuple[Batch, BatchTraces, asyncio.Future[Outcome | None]]] = asyncio.Queue()
+        self._judged: asyncio.Queue[tuple[Batch, float, BatchTraces, asyncio.Future[Outcome | None]]] = asyncio.Queue()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="publish")
         for model in models:  # a counter that is there from the start shows its first event, too
             metrics.SCORED.labels(model.spec.name)
             for severity in get_args(Severity):
                 metrics.ANOMALIES.labels(model.spec.name, severity)
+        for code in get_args(Code):
+            metrics.REJECTED.labels(code)
         for result in Result:
             metrics.BATCHES.labels("score", result.value)
         self._registry_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="models")
@@ -117,17 +120,17 @@ class ScoringService(Service):
 
     async def handle(self, batch: Batch) -> None:
         """Takes a batch into work. Several are judged at a time, and published one after the other, in their order."""
+        started = time.perf_counter()
         await self._slots.acquire()
         traces = BatchTraces()
         judging = asyncio.get_running_loop().run_in_executor(self._judges, self._judge, batch, traces)
-        await self._judged.put((batch, traces, judging))
+        await self._judged.put((batch, started, traces, judging))
 
     @Service.task
     async def _publish_in_order(self) -> None:
         while not self.should_stop:
-            batch, traces, judging = await self._judged.get()
+            batch, started, traces, judging = await self._judged.get()
             try:
-                started = time.perf_counter()
                 outcome = await judging
                 committed = await asyncio.get_running_loop().run_in_executor(self._thread, self._publish, batch, outcome)
                 metrics.BATCH_SECONDS.labels("score").observe(time.perf_counter() - started)
@@ -140,6 +143,7 @@ class ScoringService(Service):
                     report.count(batch.messages, outcome, self._topics)
                     report.log_what_stands_out(outcome, self._topics)
             except Exception as error:  # the offsets were not committed: a successor reads the batch again
+                traces.end(None, str(error))
                 self._source.halt()
                 self._fail(error)
             finally:

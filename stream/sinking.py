@@ -150,7 +150,8 @@ class SinkService(Service):
                 event = decode(message.value() or b"")
             except msgspec.DecodeError as error:
                 metrics.UNREADABLE.labels(self.name).inc()
-                log.error("%s/%d/%d is no event of version 1, and is passed over: %s", topic, partition, offset, error)
+                told = "%s/%d/%d is no event of version 1, and is passed over: %s"
+                log.error(told, topic, partition, offset, error, extra=report.traced(message.headers()))
             else:
                 records.append(record(topic, partition, offset, event))
         return records

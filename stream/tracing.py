@@ -28,12 +28,12 @@ class BatchTraces:
             self._spans[at] = span
         return list(tracing.headers_of(self._spans[at]).items())
 
-    def end(self, outcome: Outcome, problem: str | None) -> None:
+    def end(self, outcome: Outcome | None, problem: str | None) -> None:
         """The batch was committed, or there was a problem with it."""
         if not self._spans:
             return
-        for verdict in outcome.verdicts:
-            if span := self._spans.get((verdict.source.topic, verdict.source.partition, verdict.source.offset)):
+        for verdict in outcome.verdicts if outcome else ():
+            if span := self._spans.pop((verdict.source.topic, verdict.source.partition, verdict.source.offset), None):
                 span.set_attributes(
                     {
                         "vigia.declaration_id": verdict.declaration_id,
@@ -44,8 +44,9 @@ class BatchTraces:
                         "vigia.model.version": verdict.model.version,
                     }
                 )
+                tracing.end(span, problem)
         for span in self._spans.values():
-            tracing.end(span, problem)
+            tracing.end(span, problem or "no declaration: it went to the dead letters")
 
 
 def applied(sink: str, messages: Iterable[MessageLike], began: float) -> None:

@@ -19,6 +19,7 @@ class Span(NamedTuple):
     id: str
     parent: str
     attributes: dict[str, Any]
+    problem: str
 
 
 def read(body: bytes) -> Iterator[Span]:
@@ -27,7 +28,9 @@ def read(body: bytes) -> Iterator[Span]:
         for scope in group.scope_spans:
             for span in scope.spans:
                 kinds = {each.key: getattr(each.value, each.value.WhichOneof("value")) for each in span.attributes}
-                yield Span(service, span.name, span.trace_id.hex(), span.span_id.hex(), span.parent_span_id.hex(), kinds)
+                yield Span(
+                    service, span.name, span.trace_id.hex(), span.span_id.hex(), span.parent_span_id.hex(), kinds, span.status.message
+                )
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from confluent_kafka import Producer
 
 from graph.settings import Neo4jSettings
 from local.ports import free_ports
-from tests.collector import Span, collecting
+from tests.collector import collecting
 from tests.integration.test_stream import ODD, SEED_EXAMPLE
 from tests.serving import NOWHERE, cached
 from tests.workers import Deployment, Worker, until
@@ -25,10 +25,6 @@ NOT_KEPT = "00-1bf7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
 
 def lines(worker: Worker) -> list[dict[str, str]]:
     return [json.loads(line) for line in worker.tail().splitlines() if line.startswith("{")]
-
-
-def by_service(spans: list[Span]) -> dict[str, Span]:
-    return {span.service: span for span in spans}
 
 
 def test_a_trace_leads_from_the_publisher_through_the_verdict_into_the_graph_and_the_log_names_it(
@@ -53,7 +49,11 @@ def test_a_trace_leads_from_the_publisher_through_the_verdict_into_the_graph_and
             producer.produce(here.input, json.dumps(SEED_EXAMPLE), headers={"traceparent": NOT_KEPT})
             producer.produce(here.input, b"no JSON", headers={"traceparent": KEPT})
             producer.flush()
-            until(lambda: {"score", "graph"} <= set(by_service(spans)), lambda: f"{spans}\n{score.tail()}\n{graph.tail()}")
+            ended = [("graph", False), ("score", False), ("score", True)]
+            until(
+                lambda: sorted((span.service, bool(span.problem)) for span in spans) == ended,
+                lambda: f"{spans}\n{score.tail()}\n{graph.tail()}",
+            )
             (alert,) = here.wait_for(here.topics.anomalies, 1)
             scored = {json.loads(message.value())["declaration_id"]: dict(message.headers()) for message in here.read(here.topics.scored)}
             page = urllib.request.Request(
@@ -64,7 +64,10 @@ def test_a_trace_leads_from_the_publisher_through_the_verdict_into_the_graph_and
             until(lambda: any("dead letter" in line["message"] for line in lines(score)), score.tail)
             logged = lines(score)
 
-    judged, drawn = by_service(spans)["score"], by_service(spans)["graph"]
+    judged, drawn = (next(span for span in spans if (span.service, span.problem) == (role, "")) for role in ("score", "graph"))
+    (refused,) = (span for span in spans if span.problem)
+    assert (refused.service, refused.trace, refused.parent) == ("score", TRACE, "b7ad6b7169203331")
+    assert "dead letters" in refused.problem
     assert (judged.trace, drawn.trace) == (TRACE, TRACE)
     assert judged.parent == "b7ad6b7169203331"
     assert drawn.parent == judged.id
