@@ -25,8 +25,10 @@ def refresh(model: ServedModel) -> None:
 def tell_models(models: Iterable[ServedModel]) -> None:
     """Says which versions serve, since when they are in production, and what is wrong."""
     MODEL_INFO.clear()
+    MODEL_PROMOTED.clear()
     for model in models:
         dataset = model.spec.name
+        MODEL_SWAPS.labels(dataset)  # a counter that is there from the start shows its first event, too
         MODEL_PROBLEM.labels(dataset).set(model.problem is not None)
         if serving := model.serving:
             MODEL_INFO.labels(dataset, serving.name, serving.version).set(1)

@@ -19,6 +19,9 @@ from api.problems import Problem, problem
 
 log = logging.getLogger(__name__)
 
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""What is told apart in the metrics: callers may send any word as a method."""
+
 _PAGES = ("/docs", "/static-docs")
 _STRICT = b"default-src 'none'; frame-ancestors 'none'"
 _DOCS = (
@@ -68,7 +71,7 @@ class Gate:
         finally:
             metrics.IN_FLIGHT.dec()
             route = getattr(scope.get("route"), "path", "unknown")
-            method = scope["method"] if route != "unknown" else "unknown"
+            method = scope["method"] if route != "unknown" and scope["method"] in METHODS else "unknown"
             metrics.answered(method, route, passage.status).inc()
             exemplar = {"trace_id": tracing.id_of(span)} if span else None
             metrics.answered_in(method, route).observe(time.perf_counter() - began, exemplar)

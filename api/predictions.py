@@ -71,6 +71,7 @@ async def explained(models: Models, scorer: Scorer, dataset: str, declaration: D
     started = time.perf_counter()
     found, explanation, change = await asyncio.get_running_loop().run_in_executor(models.working, _explain, scorer, declaration)
     metrics.EXPLAIN_SECONDS.observe(time.perf_counter() - started)
+    metrics.predicted(dataset, str(found.anomaly).lower()).inc()
     return {
         **_prediction(dataset, identifier, found),
         "base_value": explanation.base_value,

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from adapters.catalogue import deferred, preferred, translations
+from api import metrics
 from api.rejections import sentence
 from core.errors import BundleError, ConfigurationError, Unavailable
 from schemas.declaration import Rejected
@@ -92,6 +93,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Refused)
     async def refused(request: Request, error: Refused) -> Response:
         rejected = error.rejected
+        metrics.REJECTED.labels(rejected.code).inc()
         told = sentence(rejected, error.dataset, language(request))
         return answer(request, 422, rejected.code, told, field=rejected.field)
 

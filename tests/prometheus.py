@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,10 @@ class Prometheus:
             raise ValueError(f"{expression}: {told['error']}")
         found: list[dict[str, Any]] = told["data"]["result"]
         return found
+
+    def tells(self, expression: str, since: float, until: float) -> bool:
+        """Whether an expression had a value over a time that is a number."""
+        return any(isfinite(float(value)) for series in self.over(expression, since, until) for _, value in series["values"])
 
     def _ask(self, what: str, **parameters: str) -> Any:
         return self._client.get(f"/api/v1/{what}", params=parameters).raise_for_status().json()["data"]

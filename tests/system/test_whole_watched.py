@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -69,7 +70,7 @@ def waiting(prometheus: Prometheus) -> dict[str, float]:
     return {service: count for service, count in found.items() if count}
 
 
-@pytest.fixture
+@contextmanager
 def stopped_archive(whole: Whole) -> Iterator[None]:
     """The archive's process is held, as a hang or a lost machine would; it goes on afterwards."""
     status = state.read(whole.stack.data)
@@ -97,32 +98,31 @@ def test_every_target_is_up_and_every_rule_is_loaded_and_sound(whole: Whole, pro
 
 @pytest.mark.timeout(600)
 def test_a_worker_that_is_stopped_fires_its_alert_and_no_other_and_it_ends_when_the_worker_goes_on(
-    whole: Whole, prometheus: Prometheus, began: float, request: pytest.FixtureRequest
+    whole: Whole, prometheus: Prometheus, began: float
 ) -> None:
     before = prometheus.firing()  # what earlier tests may have left
-    request.getfixturevalue("stopped_archive")
     wanted = {("VigiaServiceDown", "archive")}
-    until(lambda: prometheus.firing() >= wanted, lambda: f"{prometheus.firing()} fire, {prometheus.targets()}", patience=240)
-    assert prometheus.firing() - before == wanted
 
     def notified() -> set[tuple[str, str]]:
         alerts = httpx.get(f"{whole.address('alertmanager_port')}/api/v2/alerts").raise_for_status().json()
         return {(each["labels"]["alertname"], each["labels"]["service"]) for each in alerts}
 
-    until(lambda: notified() - before == wanted, lambda: f"Alertmanager has {notified()}")
+    with stopped_archive(whole):
+        until(lambda: prometheus.firing() >= wanted, lambda: f"{prometheus.firing()} fire, {prometheus.targets()}", patience=240)
+        assert prometheus.firing() - before == wanted
+        until(lambda: notified() - before == wanted, lambda: f"Alertmanager has {notified()}")
+    until(lambda: not prometheus.firing() & wanted, lambda: f"{prometheus.firing()} still fire", patience=120)
 
 
 @pytest.mark.timeout(600)
 def test_every_query_of_every_dashboard_and_rule_finds_something(prometheus: Prometheus, began: float) -> None:
-    over = ("VigiaServiceDown", "archive")
-    until(lambda: over not in prometheus.firing(), lambda: f"{prometheus.firing()} still fire", patience=120)
     until(lambda: not waiting(prometheus), lambda: f"{waiting(prometheus)} wait, and nothing comes")
     now = time.time()
-    empty = [asked for asked in asked_by_panels() if not prometheus.over(filled(asked.expression), began, now)]
+    empty = [asked for asked in asked_by_panels() if not prometheus.tells(filled(asked.expression), began, now)]
     assert not empty, json.dumps([[each.dashboard, each.panel, each.expression] for each in empty], ensure_ascii=False, indent=1)
     selectors = {found for rule in rules() for found in SELECTOR.findall(filled(rule["expr"]))}
     assert len(selectors) > 40
-    unknown = {selector for selector in selectors if not prometheus.over(selector, began, now)}
+    unknown = {selector for selector in selectors if not prometheus.tells(selector, began, now)}
     assert unknown <= UNHEARD_OF.keys()  # earlier tests may have had errors
     if pictures := os.environ.get("SCREENSHOTS"):
         draw(prometheus, began, now, Path(pictures))

@@ -199,7 +199,12 @@ def test_a_dataset_that_there_is_not_stops_the_boot_with_the_setting_s_name(proc
 def test_metrics_count_by_route_as_it_is_written_in_the_code(open_api):
     open_api.get("/alerts/36620f2c-e9f9-5ee0-ac52-4f5ce7bc175b")
     open_api.get("/inventada/por/alguien")
+    open_api.request("PROPFIND", "/predict")
+    open_api.post("/predict", json={"empresa": "ABC", "subpartida": "café", "puerto": "CARTAGENA"})
     told = open_api.get("/metrics").text
     assert 'vigia_api_requests_total{method="GET",route="/alerts/{event_id}",status="503"}' in told
     assert "inventada" not in told
+    assert "PROPFIND" not in told
+    assert 'vigia_api_requests_total{method="unknown",route="/predict",status="405"} 1.0' in told
+    assert 'vigia_api_declarations_rejected_total{code="bad_format"} 1.0' in told
     assert re.search(r'vigia_api_predictions_total{anomaly="(true|false)",dataset="exportaciones"} [1-9]', told)
