@@ -83,7 +83,7 @@ def run(
         rates = {}
         for contestant in contestants(events, min(events, stock_events)):
             run_name = f"{os.getpid()}-{number}-{contestant.name.split()[0]}"
-            rates[contestant.name] = _measure(kafka, contestant, spec.name, model, scratch / run_name)
+            rates[contestant.name] = measure(kafka, contestant, spec.name, model, scratch / run_name)
             report(f"round {number + 1}: {contestant.name:12} {rates[contestant.name]:>9,.0f} events/s over {contestant.events:,} events")
         measured.append(Round(rates))
     return measured
@@ -119,19 +119,22 @@ def _publish(kafka: KafkaSettings, topics: TopicSettings, dataset: str, declarat
     return count
 
 
-def _measure(kafka: KafkaSettings, contestant: Contestant, dataset: str, model: Path, state: Path) -> float:
+def measure(kafka: KafkaSettings, contestant: Contestant, dataset: str, model: Path, state: Path) -> float:
+    """How many verdicts a second a contestant publishes; raises RuntimeError when it ends, or stands still, before it is through."""
     topics = topics_of(dataset, state.name)
     ensure_topics(kafka, topics)
     _cache(model, state)
     environment = environment_of(kafka, topics, dataset, state.name, state)
     environment |= {"BENCH_BUNDLE": str(model), "BENCH_EVENTS": str(contestant.events)}
-    process = subprocess.Popen(contestant.command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    log = state / "log"  # not a pipe: nobody would read it, and a worker that is full of alerts would stand still
+    with log.open("wb") as output:
+        process = subprocess.Popen(contestant.command, env=environment, stdout=output, stderr=subprocess.STDOUT)
     try:
-        return _rate(_timestamps(kafka, topics.scored, contestant.events, process))
+        return _rate(_timestamps(kafka, topics.scored, contestant.events, process, log))
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            process.communicate(timeout=20)
+            process.wait(timeout=20)
         except subprocess.TimeoutExpired:
             process.kill()
         shutil.rmtree(state, ignore_errors=True)
@@ -167,7 +170,7 @@ def _cache(model: Path, state: Path) -> None:
     (state / "models" / name / CURRENT).write_text("bench", "utf-8")
 
 
-def _timestamps(kafka: KafkaSettings, topic: str, count: int, process: "subprocess.Popen[bytes]") -> list[int]:
+def _timestamps(kafka: KafkaSettings, topic: str, count: int, process: "subprocess.Popen[bytes]", log: Path) -> list[int]:
     """When each verdict was produced, in milliseconds; raises RuntimeError when the process ends before it is through."""
     consumer = Consumer(kafka.client(**{"group.id": "bench-count", "enable.auto.commit": False, "isolation.level": "read_committed"}))
     times: list[int] = []
@@ -181,9 +184,8 @@ def _timestamps(kafka: KafkaSettings, topic: str, count: int, process: "subproce
             if messages:
                 quiet_since = time.monotonic()
             elif time.monotonic() - quiet_since > 60 or process.poll() not in (None, 0):
-                process.kill()
-                output = process.communicate()[0].decode("utf-8", "replace")
-                raise RuntimeError(f"{' '.join(process.args)} stopped after {len(times):,} of {count:,} verdicts:\n{output[-2000:]}")  # type: ignore[arg-type]
+                told = log.read_text("utf-8", "replace")[-2000:]
+                raise RuntimeError(f"{' '.join(process.args)} stopped after {len(times):,} of {count:,} verdicts:\n{told}")  # type: ignore[arg-type]
     finally:
         consumer.close()
     return sorted(times)[:count]
