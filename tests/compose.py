@@ -35,10 +35,22 @@ def interpolated(value: Any, given: Mapping[str, str]) -> Any:
     return value
 
 
+def told(given: Mapping[str, str]) -> dict[str, Any]:
+    """All that the file says."""
+    found: dict[str, Any] = interpolated(yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8")), given)
+    return found
+
+
 def services(given: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """The services by name."""
-    found: dict[str, dict[str, Any]] = interpolated(yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"], given)
+    found: dict[str, dict[str, Any]] = told(given)["services"]
     return found
+
+
+def stage_of(service: Mapping[str, Any]) -> str | None:
+    """The stage of the Dockerfile that a service of ours runs; None for somebody else's image."""
+    found = re.search(r"/vigia-(\w+):", service["image"])
+    return found and found[1]
 
 
 def dockerfile() -> dict[str, list[tuple[str, str]]]:
@@ -134,23 +146,29 @@ class Composed:
         home = str(self.folder / name)
         return re.sub(r"(?<![\w/])/(?=app\b|tmp\b|var/lib/vigia\b)", f"{home}/", text)
 
+    def image(self, name: str) -> str:
+        """The stage of the Dockerfile that a service runs."""
+        found = stage_of(self.services[name])
+        assert found, f"{name} runs somebody else's image"
+        return found
+
     def environment(self, name: str) -> dict[str, str]:
         """The variables of a service: its image's, then its own; and of this machine no more than a process needs."""
-        target = self.services[name]["build"]["target"]
-        given = {**self.images.environment(target), **{key: str(each) for key, each in self.services[name].get("environment", {}).items()}}
+        image = self.image(name)
+        given = {**self.images.environment(image), **{key: str(each) for key, each in self.services[name].get("environment", {}).items()}}
         found = {key: self.here(name, each) for key, each in given.items()}
         machine = {key: each for key, each in os.environ.items() if key in ("LANG", "SSL_CERT_FILE", "TZ")}
-        return {**machine, "PATH": f"{self.images.bin(target)}:/usr/bin:/bin", "HOME": str(self.folder / name / "tmp"), **found}
+        return {**machine, "PATH": f"{self.images.bin(image)}:/usr/bin:/bin", "HOME": str(self.folder / name / "tmp"), **found}
 
     def start(self, name: str) -> None:
         """Starts the service's command, in its working directory."""
         service, home = self.services[name], self.folder / name
-        target = service["build"]["target"]
-        self.images.copied(target, home / "app")
+        image = self.image(name)
+        self.images.copied(image, home / "app")
         for folder in ("tmp", "var/lib/vigia"):
             (home / folder).mkdir(parents=True)
         program, *arguments = (self.here(name, each) for each in service["command"])
-        command = [str(self.images.bin(target) / program), *arguments]
+        command = [str(self.images.bin(image) / program), *arguments]
         with (self.folder / f"{name}.log").open("wb") as log:
             self.running[name] = subprocess.Popen(
                 bound(command), cwd=home / "app", env=self.environment(name), stdout=log, stderr=subprocess.STDOUT, start_new_session=True
@@ -161,8 +179,7 @@ class Composed:
         if self.running[name].poll() is not None:
             return f"it ended with {self.running[name].returncode}: {self.log(name)}"
         _, program, *arguments = self.services[name]["healthcheck"]["test"]
-        target = self.services[name]["build"]["target"]
-        command = [str(self.images.bin(target) / program), *(self.here(name, each) for each in arguments)]
+        command = [str(self.images.bin(self.image(name)) / program), *(self.here(name, each) for each in arguments)]
         done = subprocess.run(command, env=self.environment(name), capture_output=True, text=True, timeout=30)
         return None if done.returncode == 0 else f"{done.stderr[-300:]} {self.log(name)}"
 

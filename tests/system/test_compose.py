@@ -12,7 +12,7 @@ from moto.server import ThreadedMotoServer
 
 from local.jars import lock
 from local.ports import free_ports
-from tests.compose import ROOT, Composed, Images, dockerfile, left_running_by, services
+from tests.compose import ROOT, Composed, Images, dockerfile, left_running_by, services, stage_of, told
 from tests.stack import running, settings
 from tests.workers import until
 
@@ -33,7 +33,7 @@ ORDER = ("buckets", "mlflow", "prefect", "deployments", "source", "flows", "mode
 
 
 def test_what_is_in_the_order_below_is_every_service_of_ours() -> None:
-    ours = {name for name, each in services(GIVEN).items() if "build" in each}
+    ours = {name for name, each in services(GIVEN).items() if stage_of(each)}
     assert ours == {*ORDER, "kafka", "simulate"}
     for number, name in enumerate(ORDER):
         needs = {need for need in services(GIVEN)[name].get("depends_on", {}) if need in ours} - {"kafka"}
@@ -49,14 +49,41 @@ def test_every_service_is_checked_bounded_and_gives_up_what_it_does_not_need() -
         assert each["security_opt"] == ["no-new-privileges:true"], name
         assert each["deploy"]["resources"]["limits"].keys() == {"cpus", "memory"}, name
         assert "healthcheck" in each or name in {*ends, "models", "simulate", "jaeger"}, f"{name} has no health check"
-        if "build" in each and name != "kafka":
+        if stage_of(each) and name != "kafka":
             assert each["read_only"], name
-        if "build" not in each:
+        if not stage_of(each):
             assert re.search(r":\D*\d+[.\d-]", each["image"]), f"{each['image']} is not pinned"
         for port in each.get("ports", ()):
             assert port.startswith("127.0.0.1:"), f"{name} is open to others: {port}"
         for condition in (need["condition"] for need in each.get("depends_on", {}).values()):
             assert condition in ("service_healthy", "service_completed_successfully"), name
+
+
+def test_each_image_is_built_for_one_service_that_is_always_there_and_the_others_take_what_is_there() -> None:
+    ours = {name: each for name, each in services(GIVEN).items() if stage_of(each)}
+    built = {name: each["build"]["target"] for name, each in ours.items() if "build" in each}
+    assert set(built.values()) == {stage_of(each) for each in ours.values()}
+    assert len(built) == len(set(built.values())), "two would write one tag at a time"
+    for name, stage in built.items():
+        assert stage == stage_of(ours[name]), name
+        assert "profiles" not in ours[name], f"{name} is not always there"
+        assert ours[name].get("pull_policy", "missing") == "missing", f"{name} could not be pulled at a commit"
+    for name in ours.keys() - built.keys():
+        assert ours[name]["pull_policy"] == "never", f"{name} would look for an image that is being built"
+
+
+def test_nothing_is_written_into_a_service_that_may_not_be_written() -> None:
+    """Compose copies what is not a file into the container, and refuses where it is read-only."""
+    whole = told(GIVEN)
+    for name, each in whole["services"].items():
+        for kind in ("configs", "secrets"):
+            for used in each.get(kind, ()) if each.get("read_only") else ():
+                source = whole[kind][used if isinstance(used, str) else used["source"]]
+                assert not {"content", "environment"} & source.keys(), f"{name} cannot start: {used} is no file"
+
+
+def test_grafana_leaves_the_plugins_of_its_image_alone() -> None:
+    assert services(GIVEN)["grafana"]["environment"]["GF_PLUGINS_PREINSTALL_DISABLED"] == "true"
 
 
 def test_no_image_runs_as_root() -> None:
@@ -82,8 +109,8 @@ def test_every_variable_of_the_example_is_one_that_compose_reads() -> None:
 
 
 def test_prometheus_is_told_where_each_of_them_is() -> None:
-    told = yaml.safe_load((ROOT / "charts/umbrella/prometheus/targets/compose.yml").read_text("utf-8"))
-    found = {each["labels"]["service"]: each["targets"] for each in told}
+    targets = yaml.safe_load((ROOT / "charts/umbrella/prometheus/targets/compose.yml").read_text("utf-8"))
+    found = {each["labels"]["service"]: each["targets"] for each in targets}
     assert set(found) - {"kafka", "prometheus", "alertmanager"} == set(PORTS) - {"mlflow"}
     for name in set(PORTS) - {"mlflow"}:
         assert found[name] == [f"{name}:{PORTS[name]}"]
@@ -106,13 +133,13 @@ def composed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composed]:
                 "minio:9000": "{}:{}".format(*s3.get_host_and_port()),
                 **{f"{name}:{port}": f"127.0.0.1:{own[name]}" for name, port in PORTS.items()},
             }
-            told = services(GIVEN)
+            changed = services(GIVEN)
             for name, variable in PORT_VARIABLES.items():
-                told[name]["environment"][variable] = str(PORTS[name])
-            told["source"]["environment"]["SOURCE_API_ROWS"] = "3000"
+                changed[name]["environment"][variable] = str(PORTS[name])
+            changed["source"]["environment"]["SOURCE_API_ROWS"] = "3000"
             images = folder / "images"
             images.mkdir()
-            found = Composed(folder, Images(images), places, told, PORTS, own)
+            found = Composed(folder, Images(images), places, changed, PORTS, own)
             with left_running_by(found):
                 yield found
     finally:
@@ -146,8 +173,8 @@ def scored(composed: Composed) -> float:
     return sum(map(float, counts))
 
 
-def test_what_compose_mounts_is_there(composed: Composed) -> None:
-    for name, each in composed.services.items():
+def test_what_compose_mounts_is_there() -> None:
+    for name, each in services(GIVEN).items():
         for volume in each.get("volumes", ()):
             place = volume.partition(":")[0]
             assert not place.startswith(".") or Path(ROOT / place).exists(), f"{name} mounts {place}"

@@ -51,9 +51,11 @@ alertmanager: 9093
 {{- end }}
 {{- end }}
 
-{{/* The port at the end of an address: {{ include "vigia.network.port" (list "https://s3.example.org" 443) }} */}}
+{{/* The port of an address, and the usual one where it names none: {{ include "vigia.network.port" (list "https://s3.example.org" 443) }} */}}
 {{- define "vigia.network.port" -}}
-{{- regexFind "[0-9]+$" (regexFind ":[0-9]+$" (trimSuffix "/" (index . 0))) | default (index . 1) -}}
+{{- $address := index . 0 -}}
+{{- $host := regexReplaceAll "/.*$" (regexReplaceAll "^[a-z0-9+]+://" $address "") "" -}}
+{{- regexFind "[0-9]+$" (regexFind ":[0-9]+$" $host) | default (ternary 80 (index . 1) (hasPrefix "http://" $address)) -}}
 {{- end }}
 
 {{/* The port of the first broker; the others of a cluster have the same. */}}

@@ -2,3 +2,8 @@
 {{- define "postgres.which" -}}
 {{- trimPrefix "postgres-" .Chart.Name -}}
 {{- end }}
+
+{{/* What makes the databases besides the one in global.postgres; compose runs the same file. Empty for raw, which has no other. */}}
+{{- define "postgres.sql" -}}
+{{- .Files.Get (printf "%s.sql" (include "postgres.which" .)) -}}
+{{- end }}
