@@ -6,7 +6,7 @@ labels: {{- include "vigia.labels" . | nindent 2 }}
 {{ toYaml . | indent 2 }}
 {{- end }}
 annotations:
-  argocd.argoproj.io/sync-wave: "3"
+  argocd.argoproj.io/sync-wave: "2"
 {{- end }}
 
 {{- define "vigia.monitoring.relabel" -}}
