@@ -14,8 +14,10 @@ RUN pip install --no-cache-dir --require-hashes -r requirements/build.txt \
     && echo /opt/code > "$(/opt/vigia/bin/python -c 'import site; print(site.getsitepackages()[0])')/code.pth"
 ENV VIRTUAL_ENV=/opt/vigia
 
+# Faust has no wheel for arm64: there it is built, without a compiler in pure Python, by tools that are pinned too.
 FROM building AS stream-packages
-RUN --mount=type=cache,target=/root/.cache uv pip install --no-deps --require-hashes -r requirements/stream.txt
+RUN --mount=type=cache,target=/root/.cache uv pip install --no-deps --require-hashes --build-constraints requirements/sdist.txt \
+    -r requirements/stream.txt
 
 FROM building AS api-packages
 RUN --mount=type=cache,target=/root/.cache uv pip install --no-deps --require-hashes -r requirements/api.txt

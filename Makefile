@@ -48,6 +48,7 @@ monitors:
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 lock:
 	printf 'uv\nhatchling\neditables\n' | $(COMPILE) - -o requirements/build.txt
+	printf 'cython\nsetuptools\nsetuptools-scm\nwheel\n' | $(COMPILE) - -o requirements/sdist.txt
 	$(COMPILE) pyproject.toml --extra dev -o requirements/all.txt
 	$(COMPILE) pyproject.toml --extra stream -c requirements/all.txt -o requirements/stream.txt
 	$(COMPILE) pyproject.toml --extra api --extra source -c requirements/all.txt -o requirements/api.txt
