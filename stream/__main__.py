@@ -29,8 +29,8 @@ from stream.source import BatchSource, Limits
 
 
 def consumer_config(role: Role, settings: WorkerSettings, kafka: KafkaSettings, broker: health.BrokerHealth) -> dict[str, object]:
-    """The configuration of a role's consumer. The worker's id makes its membership static: a restart takes its partitions
-    back at once, with no rebalance."""
+    """The configuration of a role's consumer. The worker's id makes its membership static: one that is back
+    within its session takes its partitions again, with no rebalance."""
     return kafka.client(
         **{
             "group.id": f"{settings.group_prefix}-{role}",
