@@ -42,8 +42,8 @@ class FlowCollector(Collector):
         """The metrics of one scrape."""
         up = GaugeMetricFamily("vigia_flows_source_up", "1 when what the flows' metrics come from could be read", labels=["source"])
         deadline = time.monotonic() + WITHIN_S
-        reads = (lambda: self._runs(deadline), self._ingest, self._metadata)
-        reading = {source: self._readers[source].submit(list, read()) for source, read in zip(SOURCES, reads, strict=True)}
+        reads = (self._runs(deadline), self._ingest(), self._metadata())
+        reading = {source: self._readers[source].submit(list, read) for source, read in zip(SOURCES, reads, strict=True)}
         for source, metrics in reading.items():
             found, reached = _reached(source, metrics, deadline)
             up.add_metric([source], reached)
