@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 
 from prometheus_client import Counter, Gauge
 
@@ -25,7 +26,6 @@ def refresh(model: ServedModel) -> None:
 def tell_models(models: Iterable[ServedModel]) -> None:
     """Says which versions serve, since when they are in production, and what is wrong."""
     MODEL_INFO.clear()
-    MODEL_PROMOTED.clear()
     for model in models:
         dataset = model.spec.name
         MODEL_SWAPS.labels(dataset)  # a counter that is there from the start shows its first event, too
@@ -34,3 +34,6 @@ def tell_models(models: Iterable[ServedModel]) -> None:
             MODEL_INFO.labels(dataset, serving.name, serving.version).set(1)
         if model.promoted:
             MODEL_PROMOTED.labels(dataset).set(model.promoted.timestamp())
+        else:
+            with suppress(KeyError):
+                MODEL_PROMOTED.remove(dataset)

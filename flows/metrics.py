@@ -6,7 +6,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from threading import Thread
 
 import httpx
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -21,7 +22,6 @@ log = logging.getLogger(__name__)
 FLOWS = ("ingest", "retrain", "watch", "promote", "rollback")
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 UNDER_WAY = ("PENDING", "RUNNING")
-SOURCES = ("prefect", "raw", "metadata")
 WITHIN_S = 6.0
 """How long a scrape may take: Prometheus gives up after ten seconds, and would then know nothing of the process."""
 
@@ -32,7 +32,7 @@ class FlowCollector(Collector):
     def __init__(self, settings: FlowSettings, prefect_api_url: str) -> None:
         self._settings = settings
         self._prefect = httpx.Client(base_url=prefect_api_url.rstrip("/"))
-        self._readers = {source: ThreadPoolExecutor(1, thread_name_prefix=f"metrics-{source}") for source in SOURCES}
+        self._reading: dict[str, Future[list[Metric]]] = {}
 
     def describe(self) -> list[Metric]:
         """Nothing in advance: registering must not read a database."""
@@ -42,13 +42,29 @@ class FlowCollector(Collector):
         """The metrics of one scrape."""
         up = GaugeMetricFamily("vigia_flows_source_up", "1 when what the flows' metrics come from could be read", labels=["source"])
         deadline = time.monotonic() + WITHIN_S
-        reads = (self._runs(deadline), self._ingest(), self._metadata())
-        reading = {source: self._readers[source].submit(list, read) for source, read in zip(SOURCES, reads, strict=True)}
-        for source, metrics in reading.items():
-            found, reached = _reached(source, metrics, deadline)
+        reads = {"prefect": self._runs(deadline), "raw": self._ingest(), "metadata": self._metadata()}
+        for source, read in reads.items():
+            self._begin(source, read)
+        for source in reads:
+            found, reached = _reached(source, self._reading[source], deadline)
             up.add_metric([source], reached)
             yield from found
         yield up
+
+    def _begin(self, source: str, read: Iterator[Metric]) -> None:
+        """Reads in a thread that keeps no process from ending. A source that is still being read is not asked once more."""
+        if source in self._reading and not self._reading[source].done():
+            return
+        reading: Future[list[Metric]] = Future()
+        self._reading[source] = reading
+
+        def run() -> None:
+            try:
+                reading.set_result(list(read))
+            except Exception as error:  # it is raised where the result is asked for
+                reading.set_exception(error)
+
+        Thread(target=run, name=f"metrics-{source}", daemon=True).start()
 
     def _runs(self, deadline: float) -> Iterator[Metric]:
         ended = CounterMetricFamily("vigia_flow_runs", "Flow runs that have ended, by flow and state", labels=["flow", "state"])
@@ -104,7 +120,6 @@ def _reached(source: str, metrics: Future[list[Metric]], deadline: float) -> tup
     try:
         return metrics.result(max(0.0, deadline - time.monotonic())), 1
     except TimeoutError:
-        metrics.cancel()
         log.warning("the flows' metrics are incomplete: %s did not tell all within %g s", source, WITHIN_S)
     except (Unavailable, httpx.HTTPError) as error:
         log.warning("the flows' metrics are incomplete: %s: %s", source, error)

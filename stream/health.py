@@ -15,6 +15,9 @@ from adapters.exposition import exposed
 from stream import metrics
 from stream.decide import MessageLike
 
+GIVEN_AWAY = ("none", "stopping", "stopped")
+"""What librdkafka calls a partition that it does not read, or no longer."""
+
 STALE_SECONDS = 15.0
 """Librdkafka reports every two seconds while it is polled; without a report for so long, nothing polls it."""
 
@@ -68,7 +71,7 @@ class BrokerHealth:
             for partition, state in of_topic["partitions"].items():
                 if partition == "-1":
                     continue
-                if state["fetch_state"] == "none":
+                if state["fetch_state"] in GIVEN_AWAY:
                     self._forget(topic, int(partition))
                 else:
                     self._tell_lag(topic, int(partition), state)
@@ -79,13 +82,15 @@ class BrokerHealth:
             progress = self._progress[message.topic(), message.partition()]
             progress.taken = message.offset()
             if progress.done is None:
-                progress.done, progress.since = message.offset() - 1, _came(message)
+                # Until now a message that librdkafka had fetched and not yet given us looked like none that waits.
+                progress.done, progress.since, progress.even = message.offset() - 1, _came(message), None
 
     def handled(self, messages: Iterable[MessageLike]) -> None:
         """Notes how far the work is done: these messages' effects are durable."""
         last = {(message.topic(), message.partition()): message for message in messages}
         for at, message in last.items():
-            self._progress[at].done, self._progress[at].since = message.offset(), _came(message)
+            progress = self._progress[at]
+            progress.done, progress.since = message.offset(), _came(message)
 
     def _forget(self, topic: str, partition: int) -> None:
         """The partition is somebody else's now, who tells how far it is behind."""
@@ -96,7 +101,7 @@ class BrokerHealth:
 
     def _tell_lag(self, topic: str, partition: int, state: Mapping[str, int]) -> None:
         """The end is the high watermark: what an open transaction holds back waits, too. Before the first message that we are given,
-        the next to be fetched tells where we are."""
+        the next to be fetched tells where we are, or somewhat further."""
         given = state["app_offset"] if state["app_offset"] >= 0 else state["next_offset"]
         if given < 0 or state["hi_offset"] < 0:
             return

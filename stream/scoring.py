@@ -143,7 +143,7 @@ class ScoringService(Service):
                     report.count(batch.messages, outcome, self._topics)
                     report.log_what_stands_out(outcome, self._topics)
             except Exception as error:  # the offsets were not committed: a successor reads the batch again
-                traces.end(None, str(error))
+                traces.end(None, str(error) or repr(error))
                 self._source.halt()
                 self._fail(error)
             finally:

@@ -47,6 +47,7 @@ class BatchTraces:
                 tracing.end(span, problem)
         for span in self._spans.values():
             tracing.end(span, problem or "no declaration: it went to the dead letters")
+        self._spans.clear()
 
 
 def applied(sink: str, messages: Iterable[MessageLike], began: float) -> None:

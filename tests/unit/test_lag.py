@@ -90,6 +90,13 @@ def test_a_worker_that_was_away_tells_how_old_its_backlog_is(broker):
     assert lag() == (98, pytest.approx(7_100, abs=5))
 
 
+def test_what_was_fetched_and_not_yet_given_hides_no_backlog(broker):
+    broker.on_statistics(report(given=-1001, end=300, fetched=300))
+    broker.taken([At(0, age_s=7_200)])
+    broker.on_statistics(report(given=1, end=300))
+    assert lag() == (300, pytest.approx(7_200, abs=5))
+
+
 def test_messages_without_a_time_have_waited_since_they_were_first_looked_at(broker):
     broker.taken([At(0, age_s=time.time())])
     broker.on_statistics(report(given=1, end=1))
@@ -111,7 +118,7 @@ def test_a_partition_that_went_elsewhere_is_told_by_whoever_has_it_and_begins_an
     broker.handled([At(4)])
     broker.on_statistics(report(given=50, end=50))
     assert lag()[0] == 45
-    broker.on_statistics(report(given=50, end=90, fetching="none"))
+    broker.on_statistics(report(given=50, end=90, fetching="stopped"))
     assert REGISTRY.get_sample_value("vigia_consumer_lag_messages", {"topic": TOPIC, "partition": "0"}) is None
     broker.on_statistics(report(given=90, end=90))
     assert lag() == (0, 0)
