@@ -4,17 +4,17 @@ has and nothing more, with its variables. Only where things are is changed: name
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import psutil
 import yaml
 
 from local.part import bound
@@ -213,7 +213,10 @@ def left_running_by(composed: Composed) -> Iterator[None]:
     try:
         yield
     finally:
+        running = [psutil.Process(process.pid) for process in composed.running.values() if process.poll() is None]
+        # With their children: Prefect's server has one, and each flow run is one, with a process group of its own.
+        for each in [*running, *(child for process in running for child in process.children(recursive=True))]:
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
         for process in composed.running.values():
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)  # of which it is the leader: Prefect's server has a child
-                process.wait(30)
+            process.wait(30)
