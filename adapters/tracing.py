@@ -33,6 +33,7 @@ FLUSH_MS = 2_000
 QUEUE = 16_384
 """Spans that may wait for the collector: a worker ends those of a whole batch at once."""
 
+_CARRIED = {name.encode(): name for name in CARRIED}
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]([0-9a-f])")
 _W3C = TraceContextTextMapPropagator()
 
@@ -113,7 +114,7 @@ def publication(topic: str) -> dict[str, str | bytes | None]:
 @contextmanager
 def serving(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[Span | None]:
     """The span of a request with these headers, which goes on with the caller's trace or begins one; None where that is not kept."""
-    found = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers if name.decode("latin-1") in CARRIED}
+    found = {_CARRIED[name]: value.decode("latin-1") for name, value in headers if name in _CARRIED}
     if isinstance(trace.get_tracer_provider(), TracerProvider):
         with _tracer().start_as_current_span("request", _W3C.extract(found), SpanKind.SERVER) as span:
             yield span if span.is_recording() else None

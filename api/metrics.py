@@ -17,7 +17,7 @@ answered, answered_in = cache(REQUESTS.labels), cache(SECONDS.labels)
 
 IN_FLIGHT = Gauge("vigia_api_requests_in_flight", "Requests that are being answered")
 PREDICTIONS = Counter("vigia_api_predictions_total", "Declarations scored on request", ["dataset", "anomaly"])
-predicted = cache(PREDICTIONS.labels)
+_predictions = cache(PREDICTIONS.labels)
 REJECTED = Counter("vigia_api_declarations_rejected_total", "Declarations in requests that were none", ["code"])
 EXPLAIN_SECONDS = Histogram(
     "vigia_api_explain_seconds", "Time to explain one declaration", buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1)
@@ -26,3 +26,8 @@ BATCH_DECLARATIONS = Histogram("vigia_api_batch_declarations", "Declarations sco
 PART_UP = Gauge("vigia_part_up", "1 when a server or worker around the API can be used", ["part"])
 FEEDBACK = Counter("vigia_api_feedback_total", "What analysts said of alerts", ["dataset", "verdict"])
 FEEDBACK_WAITING = Gauge("vigia_api_feedback_unpublished", "Feedback that is stored and not on its topic yet")
+
+
+def predicted(dataset: str, anomaly: bool) -> None:
+    """Counts a declaration that was scored."""
+    _predictions(dataset, "true" if anomaly else "false").inc()

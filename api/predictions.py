@@ -39,7 +39,7 @@ async def predict(request: Request) -> Response:
     """The verdict on one declaration. `empresa`, `subpartida` and `puerto` are required; every other field makes it better."""
     lane, declaration, identifier = await declared(request, request.app.state.models.lanes)
     found = await lane.batcher.score(declaration)
-    metrics.predicted(lane.spec.name, str(found.anomaly).lower()).inc()
+    metrics.predicted(lane.spec.name, found.anomaly)
     return Response(_encode(_prediction(lane.spec.name, identifier, found)), media_type="application/json")
 
 
@@ -71,7 +71,7 @@ async def explained(models: Models, scorer: Scorer, dataset: str, declaration: D
     started = time.perf_counter()
     found, explanation, change = await asyncio.get_running_loop().run_in_executor(models.working, _explain, scorer, declaration)
     metrics.EXPLAIN_SECONDS.observe(time.perf_counter() - started)
-    metrics.predicted(dataset, str(found.anomaly).lower()).inc()
+    metrics.predicted(dataset, found.anomaly)
     return {
         **_prediction(dataset, identifier, found),
         "base_value": explanation.base_value,
@@ -126,6 +126,6 @@ def _scored(scorer: Scorer, piece: Sequence[Row], first: int, language: str) -> 
             lines.append({"row": number, "declaration_id": identifier, "rejected": said})
         else:
             error, score, anomaly = next(figures)
-            metrics.predicted(dataset, str(anomaly).lower()).inc()
+            metrics.predicted(dataset, anomaly)
             lines.append({"row": number, **_prediction(dataset, identifier, Found(scorer, error, score, anomaly))})
     return b"".join(_encode(line) + b"\n" for line in lines)

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from adapters.kafka import TopicSettings
+from adapters.tracing import CARRIED
 from core.scoring import Scorer, severity
 from schemas.declaration import Declaration, Parser, Rejected
 from schemas.events import NAMESPACE, AnomalyV1, Model, ScoredV1, Source, cloud_event_headers, event_id
@@ -56,7 +57,7 @@ class Lane(NamedTuple):
 
 def carry(message: MessageLike) -> Headers:
     """The trace that a message belongs to, as its headers have it."""
-    return [(name, value) for name, value in message.headers() or () if name in ("traceparent", "tracestate")]
+    return [(name, value) for name, value in message.headers() or () if name in CARRIED]
 
 
 class Watch(NamedTuple):

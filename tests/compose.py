@@ -4,11 +4,12 @@ has and nothing more, with its variables. Only where things are is changed: name
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 import psutil
 import yaml
 
+from local.client import end
 from local.part import bound
 
 ROOT = Path(__file__).parents[1]
@@ -215,8 +217,6 @@ def left_running_by(composed: Composed) -> Iterator[None]:
     finally:
         running = [psutil.Process(process.pid) for process in composed.running.values() if process.poll() is None]
         # With their children: Prefect's server has one, and each flow run is one, with a process group of its own.
-        for each in [*running, *(child for process in running for child in process.children(recursive=True))]:
-            with suppress(psutil.NoSuchProcess):
-                each.kill()
+        end([(each, signal.SIGKILL) for process in running for each in (process, *process.children(recursive=True))])
         for process in composed.running.values():
             process.wait(30)

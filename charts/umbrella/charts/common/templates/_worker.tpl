@@ -2,8 +2,8 @@
 score, graph and archive: one StatefulSet each.
 
 A StatefulSet, although nothing here has to be kept: the pod's name is the worker's id. With it the worker is a static member of its
-consumer group (one that is back within its session's 15 seconds has its partitions again with no rebalance), and it fences the transaction of a predecessor that is
-not quite dead, so that a declaration never gets two verdicts. A Deployment would give every pod a new name.
+consumer group (one that is back within its session's 15 seconds has its partitions again with no rebalance), and it fences the
+transaction of a predecessor that is not quite dead, so that a declaration never gets two verdicts. A Deployment would give every pod a new name.
 */}}
 {{- define "vigia.worker" -}}
 {{- $at := merge (dict "wave" "3") . -}}
